@@ -1,0 +1,72 @@
+# The developer's interface. Every target sets up .venv by itself: python3.11 or newer and make are enough.
+#
+#   make demo     the whole way once, on real files, with nothing lost
+#   make test     every test, under ten minutes on two cores
+#   make check    style, types and import contracts
+#   make bench    measured beside the smallest program that does the same
+#   make soak     the long forms of the tests
+
+.POSIX:
+.SUFFIXES:
+.PHONY: help demo test check format bench soak venv pins clean
+
+VENV = .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+EXTRAS = fast,notebook,web,metrics,dev
+
+# The newest interpreter that starts, has venv, and is one the pinned versions are made for.
+FIND_PYTHON = for python in $$PYTHON python3.13 python3.12 python3.11 python3 python3.14; do \
+	if "$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' \
+		>/dev/null 2>&1; then echo "$$python"; exit 0; fi; done; exit 1
+
+help:
+	@sed -n 's/^\#   //p' Makefile
+
+venv: $(READY)
+
+# Packages already there at the pinned version are kept, so this step needs no network after the first time.
+$(READY): pyproject.toml constraints.txt
+	@python=$$($(FIND_PYTHON)) || { \
+		echo "srshell needs Python 3.11 or newer with its venv module (Debian: python3-venv)." >&2; \
+		echo "Set PYTHON to name one: make test PYTHON=/path/to/python3" >&2; exit 1; }; \
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		&& $(BIN)/python -m pip --version >/dev/null 2>&1 \
+		|| { rm -rf $(VENV); "$$python" -m venv $(VENV); }
+	@echo "Setting up $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--constraint constraints.txt hatchling editables
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--constraint constraints.txt --no-build-isolation --editable '.[$(EXTRAS)]'
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/srshell demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --cache-dir build/import-linter
+
+format: $(READY)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks
+
+soak: $(READY)
+	@$(BIN)/python -m tests.soak
+
+# After a change of dependencies: install the newest versions into an empty .venv, test, then write them down.
+pins: $(READY)
+	@mkdir -p build
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } \
+		> build/constraints.txt && mv build/constraints.txt constraints.txt && touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,1 @@
+"""The commands of a fabric as IPython magics."""

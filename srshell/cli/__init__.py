@@ -1,0 +1,1 @@
+"""Process entries: every command that a person can type after srshell."""

@@ -1,0 +1,1 @@
+"""Bytes: log frames, superblocks, bitmap pages and link messages, written and read here alone."""

@@ -1,0 +1,1 @@
+"""The shared session: catalogue, rules, plans, jobs, events and the control API."""

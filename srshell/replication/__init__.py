@@ -1,0 +1,1 @@
+"""Decisions: pure machines that take events and return instructions."""

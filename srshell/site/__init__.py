@@ -1,0 +1,1 @@
+"""A site hosts the pools, volumes, replicas and exports of one array."""

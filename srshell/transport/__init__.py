@@ -1,0 +1,1 @@
+"""Links: ordered, bounded messages between two arrays."""

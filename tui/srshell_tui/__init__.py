@@ -1,0 +1,1 @@
+"""The dashboard: draws the newest report of a fabric and sends commands to its session."""
