@@ -1,0 +1,80 @@
+"""What holds for every test: repeatable examples, and no skip without a reason.
+
+The run ends with a manifest of what was skipped, on the screen and in ``build/skips.json``.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+from tests import manifest
+
+ROOT = Path(__file__).resolve().parent.parent
+MANIFEST = ROOT / "build" / "skips.json"
+
+# Timings are never asserted in tests, so no example has a deadline.
+hypothesis.settings.register_profile(
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "soak",
+    database=DirectoryBasedExampleDatabase(ROOT / "build" / "hypothesis"),
+    deadline=None,
+    max_examples=10_000,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("repeatable")
+
+
+class SkipManifest:
+    """Collects skips while the tests run; reports them when they have."""
+
+    def __init__(self) -> None:
+        self.skips: list[manifest.Skip] = []
+
+    def _add(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if not report.skipped or hasattr(report, "wasxfail"):
+            return
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        self.skips.append(manifest.Skip(report.nodeid, reason.removeprefix("Skipped: ")))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a test that skipped itself or was skipped by a mark."""
+        self._add(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a file that skipped itself as a whole."""
+        self._add(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the manifest; a skip without a reason fails a run that would have passed."""
+        manifest.write(MANIFEST, self.skips)
+        reasonless = any(not skip.has_reason for skip in self.skips)
+        if reasonless and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the manifest, one line for each reason."""
+        terminalreporter.section("skip manifest")
+        reasons = Counter(skip.reason for skip in self.skips)
+        for reason, count in sorted(reasons.items()):
+            terminalreporter.line(f"{count} skipped: {reason}")
+        for skip in self.skips:
+            if not skip.has_reason:
+                terminalreporter.line(f"ERROR: skipped without a reason: {skip.test}", red=True)
+        if not self.skips:
+            terminalreporter.line("nothing was skipped")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the manifest in the process that reports, never in a worker of a parallel run."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SkipManifest(), "skip-manifest")
