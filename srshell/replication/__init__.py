@@ -1,1 +1,1 @@
-"""Decisions: pure machines that take events and return instructions."""
+"""Decisions: events in, instructions out.  Nothing here does I/O, reads a clock or draws a random number."""

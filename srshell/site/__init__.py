@@ -1,1 +1,1 @@
-"""A site hosts the pools, volumes, replicas and exports of one array."""
+"""A site: the pools, volumes, replicas and exports of one array, in a process of its own or in ours."""

@@ -1,0 +1,46 @@
+"""Everything outside the engine that it uses: disk, network, wall clock, randomness, limits.
+
+The simulator gives the engine another world; the engine's code is the same.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import attrs
+
+from srshell.storage.block_file import Disk
+from srshell.transport.link import Network
+
+
+@attrs.frozen
+class Limits:
+    """Times in seconds and sizes in bytes that shape the engine's behaviour."""
+
+    heartbeat_seconds: float = 1.0
+    peer_timeout_seconds: float = 5.0
+    stable_link_seconds: float = 3.0
+    reconnect_seconds: float = 0.25
+    reconnect_seconds_max: float = 2.0
+    commit_notice_seconds: float = 0.01
+    checkpoint_seconds: float = 1.0
+    seal_seconds: float = 60.0
+    frame_bytes: int = 1 << 20
+    extent_bytes: int = 512 << 10
+    extents_in_flight: int = 8
+    unapplied_bytes: int = 64 << 20
+    ring_bytes_min: int = 8 << 20
+
+
+@attrs.frozen
+class World:
+    """What a replica stands on.  ``log_disk`` and ``data_disk`` may be one; each has its own executor."""
+
+    log_disk: Disk
+    data_disk: Disk
+    network: Network
+    wall_seconds: Callable[[], float] = time.time
+    randomness: random.Random = attrs.field(factory=random.SystemRandom)
+    limits: Limits = Limits()
