@@ -34,9 +34,9 @@ $(READY): pyproject.toml constraints.txt
 		&& $(BIN)/python -m pip --version >/dev/null 2>&1 \
 		|| { rm -rf $(VENV); "$$python" -m venv $(VENV); }
 	@echo "Setting up $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input \
 		--constraint constraints.txt hatchling editables
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input \
 		--constraint constraints.txt --no-build-isolation --editable '.[$(EXTRAS)]'
 	@touch $(READY)
 
