@@ -1,0 +1,196 @@
+"""Files of the operating system.
+
+Always true:
+
+(1) A file appears under its name complete: made without a name, filled, synced, then linked.  A
+    kill in between leaves nothing, not even its space.  Where a file system cannot do that, it is
+    made under its name and removed again on failure.
+(2) A descriptor is opened once and kept until the end: the system reports a lost page to the
+    descriptor it was written through, and a new one may never hear of it.
+(3) Symbolic links are not followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import attrs
+
+from srshell.codec.checksum import Buffer
+from srshell.storage import system_calls
+from srshell.storage.errors import StorageError, translated
+from srshell.storage.locks import lock_descriptor
+from srshell.storage.raw import RawFile, drop_taken, zero_writes
+
+_FILE_MODE: Final = 0o600
+_CANNOT_BE_NAMELESS: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.EPERM, errno.ENOSYS}
+)
+
+
+@attrs.define(eq=False)
+class OsHandle:
+    """The system calls themselves, on one descriptor."""
+
+    descriptor: int
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """Read at most ``length`` bytes."""
+        return os.pread(self.descriptor, length, offset)
+
+    def pwritev(self, buffers: Sequence[Buffer], offset: int) -> int:
+        """Write what the system takes; return how many bytes that was."""
+        if len(buffers) == 1:
+            return os.pwrite(self.descriptor, buffers[0], offset)
+        return os.pwritev(self.descriptor, buffers, offset)
+
+    def datasync(self) -> None:
+        """Make every byte written so far durable."""
+        system_calls.datasync(self.descriptor)
+
+    def punch_hole(self, offset: int, length: int) -> bool:
+        """Deallocate the range; False if the device cannot."""
+        return system_calls.punch_hole(self.descriptor, offset, length)
+
+    def next_data(self, offset: int) -> int | None:
+        """Return where data begins at or after ``offset``; None if there is none."""
+        return system_calls.next_data(self.descriptor, offset)
+
+    def next_hole(self, offset: int) -> int:
+        """Return where data ends at or after ``offset``."""
+        return system_calls.next_hole(self.descriptor, offset)
+
+    def drop_cache(self, offset: int, length: int) -> None:
+        """Forget clean cached pages of the range."""
+        system_calls.drop_cache(self.descriptor, offset, length)
+
+    def close(self) -> None:
+        """Close the descriptor, which also ends its lock."""
+        descriptor, self.descriptor = self.descriptor, -1
+        os.close(descriptor)
+
+
+class OsDisk:
+    """`RawDisk` over the operating system."""
+
+    def open(self, path: str, *, writable: bool = True, lock: bool = True) -> RawFile:
+        """Open a regular file or block device; see `RawDisk.open`."""
+        access = os.O_RDWR if writable else os.O_RDONLY
+        with translated("open", path):
+            # A FIFO or terminal of that name must not make us wait.
+            descriptor = os.open(path, access | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            with translated("open", path):
+                size_bytes = system_calls.size_bytes(descriptor)
+            if lock:
+                lock_descriptor(descriptor, path)
+            return RawFile(path, size_bytes, writable, OsHandle(descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def create(self, path: str, size_bytes: int, *, zeroed: bool = False) -> None:
+        """Make a new file, durable with its name; see `RawDisk.create`."""
+        folder, name = os.path.split(path)
+        with translated("create", path), _directory(folder) as directory:
+            with suppress(FileNotFoundError):
+                os.stat(name, dir_fd=directory, follow_symlinks=False)
+                raise StorageError("create", path, "EEXIST")
+            if not _create_nameless(directory, name, size_bytes, zeroed):
+                _create_named(directory, name, size_bytes, zeroed)
+
+    def remove(self, path: str) -> None:
+        """Remove a name; durable after `sync_directory`."""
+        with translated("remove", path):
+            os.unlink(path)
+
+    def rename(self, path: str, new_path: str) -> None:
+        """Rename, replacing what was there; durable after `sync_directory`."""
+        with translated("rename", path):
+            os.replace(path, new_path)
+
+    def exists(self, path: str) -> bool:
+        """Say whether the name is taken, be it by a dangling link."""
+        return os.path.lexists(path)
+
+    def sync_directory(self, path: str) -> None:
+        """Make the names in a directory durable."""
+        with translated("sync_directory", path), _directory(path) as directory:
+            system_calls.full_sync(directory)
+
+
+@contextmanager
+def _directory(path: str) -> Iterator[int]:
+    descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _create_nameless(directory: int, name: str, size_bytes: int, zeroed: bool) -> bool:
+    """Fill a file that has no name yet, then give it one; False if that is impossible here."""
+    if not hasattr(os, "O_TMPFILE"):
+        return False
+    try:
+        descriptor = os.open(
+            ".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, _FILE_MODE, dir_fd=directory
+        )
+    except OSError as error:
+        if error.errno in _CANNOT_BE_NAMELESS:
+            return False
+        raise
+    try:
+        _fill(descriptor, size_bytes, zeroed)
+        try:
+            # The descriptor's own link is followed to the nameless file; see open(2), O_TMPFILE.
+            source = f"/proc/self/fd/{descriptor}"
+            os.link(source, name, dst_dir_fd=directory, follow_symlinks=True)
+        except OSError as error:
+            if error.errno in _CANNOT_BE_NAMELESS:
+                return False
+            raise
+        _sync_name(directory, name)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _create_named(directory: int, name: str, size_bytes: int, zeroed: bool) -> None:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(name, flags, _FILE_MODE, dir_fd=directory)
+    try:
+        _fill(descriptor, size_bytes, zeroed)
+    except BaseException:
+        os.unlink(name, dir_fd=directory)
+        raise
+    finally:
+        os.close(descriptor)
+    _sync_name(directory, name)
+
+
+def _sync_name(directory: int, name: str) -> None:
+    try:
+        system_calls.full_sync(directory)
+    except BaseException:
+        os.unlink(name, dir_fd=directory)
+        raise
+
+
+def _fill(descriptor: int, size_bytes: int, zeroed: bool) -> None:
+    """Give the file its size, write its zeros through if asked for, and sync it."""
+    os.ftruncate(descriptor, size_bytes)
+    if zeroed:
+        for zeros in zero_writes(0, size_bytes):
+            buffers, offset = list(zeros.buffers), zeros.offset
+            while buffers:
+                taken = os.pwritev(descriptor, buffers, offset)
+                offset += taken
+                drop_taken(buffers, taken)
+    system_calls.full_sync(descriptor)
+    if zeroed:
+        system_calls.drop_cache(descriptor, 0, size_bytes)

@@ -1,0 +1,295 @@
+"""A file as the engine knows it: positional, of fixed size, and honest about failure.
+
+Always true:
+
+(1) There is no file position: every read and write names its offset, so tasks cannot meet.
+(2) A write that returns was taken completely; short writes are completed or fail.
+(3) After a failed write or sync the file is broken for ever: each later write or sync raises at
+    once.  A second sync may succeed although the pages of the first are lost, so it is never
+    believed and never tried.  Reads are still answered.
+(4) The size never changes: nothing here makes a file longer.
+(5) Syncs of one file run one after the other: the system reports a lost page to one caller only,
+    and the others must find the file broken.
+
+`RawFile` holds these rules and runs unchanged over the two `FileHandle` classes: the operating
+system's in production, a faked disk's in the simulator.  Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+
+import attrs
+
+from srshell.codec.checksum import Buffer
+from srshell.storage.errors import StorageError, from_os_error
+
+#: No Unix promises to take more buffers in one call.
+IOV_MAX: Final = 1024
+ZERO_CHUNK_BYTES: Final = 1024 * 1024
+
+_ZEROS: Final = bytes(ZERO_CHUNK_BYTES)
+_NO_SPARSE_FILES: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTTY, errno.ESPIPE})
+
+
+@attrs.frozen
+class Write:
+    """Buffers that go back to back to ``offset`` (bytes).
+
+    The buffers are bytes-shaped (``len`` counts bytes) and must not change before the write is
+    done, even if its caller was cancelled.
+    """
+
+    offset: int
+    buffers: tuple[Buffer, ...] = attrs.field(repr=False)
+
+    @property
+    def length(self) -> int:
+        """All bytes of the buffers together."""
+        return sum(map(len, self.buffers))
+
+
+class FileHandle(Protocol):
+    """System calls on one open file; every method may raise `OSError`.
+
+    This is the line between the shipped code and the faked world.
+    """
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """Read at most ``length`` bytes; nothing at the end of the file."""
+        ...
+
+    def pwritev(self, buffers: Sequence[Buffer], offset: int) -> int:
+        """Write at most `IOV_MAX` buffers; return the number of bytes taken, perhaps not all."""
+        ...
+
+    def datasync(self) -> None:
+        """Make every byte written so far durable."""
+        ...
+
+    def punch_hole(self, offset: int, length: int) -> bool:
+        """Give the range back and read zeros from it; False if the device cannot."""
+        ...
+
+    def next_data(self, offset: int) -> int | None:
+        """Return where data begins at or after ``offset``; None if there is none."""
+        ...
+
+    def next_hole(self, offset: int) -> int:
+        """Return where data ends at or after ``offset``; the end of the file counts as a hole."""
+        ...
+
+    def drop_cache(self, offset: int, length: int) -> None:
+        """Forget clean cached pages of the range."""
+        ...
+
+    def close(self) -> None:
+        """Release the descriptor and its lock."""
+        ...
+
+
+@attrs.define(eq=False)
+class RawFile:
+    """One open file or block device.  Methods may be called from several threads."""
+
+    path: str
+    size_bytes: int
+    writable: bool
+    _handle: FileHandle = attrs.field(repr=False)
+    #: The failure that broke the file; None while it may be written.
+    broken_by: StorageError | None = attrs.field(default=None, init=False)
+    _closed: bool = attrs.field(default=False, init=False, repr=False)
+    _sync_lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+
+    def size(self) -> int:
+        """Return the size in bytes, as it was when the file was opened."""
+        return self.size_bytes
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes; a file that ends before is an error."""
+        if self._closed:
+            raise StorageError("read", self.path, "CLOSED", offset)
+        try:
+            data = self._handle.pread(length, offset)
+            if len(data) == length:
+                return data
+            return self._read_rest(data, offset, length)
+        except OSError as error:
+            raise from_os_error(error, "read", self.path, offset) from error
+
+    def write_at(self, writes: Sequence[Write], sync: bool) -> None:
+        """Write everything, then make it durable if ``sync``.
+
+        The order of the writes is kept only between this call and the next one.
+        """
+        for write in writes:
+            self._check_change("write", write.offset, write.length)
+        for write in writes:
+            try:
+                self._write_fully(write)
+            except OSError as error:
+                raise self._break("write", write.offset, error) from error
+        if sync:
+            self.sync()
+
+    def sync(self) -> None:
+        """Make every finished write durable."""
+        with self._sync_lock:
+            self._check_change("sync", 0, 0)
+            try:
+                self._handle.datasync()
+            except OSError as error:
+                raise self._break("sync", None, error) from error
+
+    def punch(self, offset: int, length: int) -> None:
+        """Make the range read as zeros, and give its space back where the device can do that."""
+        self._check_change("punch", offset, length)
+        if length == 0:
+            return
+        try:
+            if not self._handle.punch_hole(offset, length):
+                for zeros in zero_writes(offset, length):
+                    self._write_fully(zeros)
+        except OSError as error:
+            raise self._break("punch", offset, error) from error
+
+    def data_ranges(self, offset: int, length: int) -> list[tuple[int, int]]:
+        """Return the parts that may hold data as (offset, length); the rest reads as zeros."""
+        if self._closed:
+            raise StorageError("data_ranges", self.path, "CLOSED", offset)
+        ranges: list[tuple[int, int]] = []
+        position, end = offset, min(offset + length, self.size_bytes)
+        try:
+            while position < end:
+                start = self._handle.next_data(position)
+                if start is None or start >= end:
+                    break
+                position = min(self._handle.next_hole(start), end)
+                ranges.append((start, position - start))
+        except OSError as error:
+            if error.errno in _NO_SPARSE_FILES:
+                return [(offset, end - offset)]
+            raise from_os_error(error, "data_ranges", self.path, offset) from error
+        return ranges
+
+    def drop_cache(self, offset: int, length: int) -> None:
+        """Forget the cached pages of a synced range, so that later small writes stay cheap."""
+        if self._closed:
+            raise StorageError("drop_cache", self.path, "CLOSED", offset)
+        try:
+            self._handle.drop_cache(offset, length)
+        except OSError as error:
+            raise from_os_error(error, "drop_cache", self.path, offset) from error
+
+    def close(self) -> None:
+        """Release the file and its lock; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._handle.close()
+        except OSError as error:
+            raise from_os_error(error, "close", self.path) from error
+
+    def _check_change(self, operation: str, offset: int, length: int) -> None:
+        """Refuse what must not even be tried."""
+        if self._closed:
+            raise StorageError(operation, self.path, "CLOSED", offset)
+        if self.broken_by is not None:
+            first = self.broken_by
+            text = f"broken since {first.operation} failed"
+            raise StorageError(operation, self.path, first.errno_name, offset, text)
+        if not self.writable:
+            raise StorageError(operation, self.path, "EBADF", offset, "opened for reading")
+        if offset < 0 or offset + length > self.size_bytes:
+            text = f"{length} bytes in a file of {self.size_bytes}"
+            raise StorageError(operation, self.path, "OUT_OF_RANGE", offset, text)
+
+    def _break(self, operation: str, offset: int | None, error: OSError) -> StorageError:
+        failure = from_os_error(error, operation, self.path, offset)
+        if self.broken_by is None:
+            self.broken_by = failure
+        return failure
+
+    def _read_rest(self, data: bytes, offset: int, length: int) -> bytes:
+        parts, have = [data], len(data)
+        while have < length:
+            data = self._handle.pread(length - have, offset + have)
+            if not data:
+                text = f"{have} of {length} bytes"
+                raise StorageError("read", self.path, "SHORT_READ", offset, text)
+            parts.append(data)
+            have += len(data)
+        return b"".join(parts)
+
+    def _write_fully(self, write: Write) -> None:
+        """Hand over every byte; a device that takes none at all has failed."""
+        buffers: list[Buffer] = [buffer for buffer in write.buffers if len(buffer)]
+        offset = write.offset
+        while buffers:
+            batch = buffers[:IOV_MAX]
+            taken = self._handle.pwritev(batch, offset)
+            if taken == 0:
+                failure = StorageError("write", self.path, "SHORT_WRITE", offset)
+                self.broken_by = self.broken_by or failure
+                raise failure
+            offset += taken
+            drop_taken(buffers, taken)
+
+
+def drop_taken(buffers: list[Buffer], taken: int) -> None:
+    """Remove the first ``taken`` bytes from a list of buffers, without copying any."""
+    whole = 0
+    while whole < len(buffers) and taken >= len(buffers[whole]):
+        taken -= len(buffers[whole])
+        whole += 1
+    del buffers[:whole]
+    if taken:
+        buffers[0] = memoryview(buffers[0])[taken:]
+
+
+def zero_writes(offset: int, length: int) -> Iterable[Write]:
+    """Cover a range (bytes) with writes of zeros, at most 64 MiB each."""
+    end = offset + length
+    while offset < end:
+        count, rest = divmod(min(end - offset, 64 * ZERO_CHUNK_BYTES), ZERO_CHUNK_BYTES)
+        buffers = (_ZEROS,) * count + ((_ZEROS[:rest],) if rest else ())
+        yield Write(offset, buffers)
+        offset += count * ZERO_CHUNK_BYTES + rest
+
+
+class RawDisk(Protocol):
+    """Opens, makes and removes files; every method may raise `StorageError`."""
+
+    def open(self, path: str, *, writable: bool = True, lock: bool = True) -> RawFile:
+        """Open a file or block device; never through a symbolic link.
+
+        Raises `AlreadyLocked` if ``lock`` and anybody else has it.
+        """
+        ...
+
+    def create(self, path: str, size_bytes: int, *, zeroed: bool = False) -> None:
+        """Make a new file, durable with its name; on failure nothing is left behind.
+
+        ``zeroed`` writes its zeros through, so that later writes allocate nothing.
+        """
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove a name; durable after `sync_directory`."""
+        ...
+
+    def rename(self, path: str, new_path: str) -> None:
+        """Rename, replacing what was there; durable after `sync_directory`."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Say whether the name is taken."""
+        ...
+
+    def sync_directory(self, path: str) -> None:
+        """Make the names in a directory durable."""
+        ...

@@ -1,0 +1,99 @@
+"""System calls that Python does not offer, or not everywhere.
+
+Always true: every function here either does what its name says to stable storage, or raises
+`OSError`; a weaker call is never substituted silently.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import stat
+import sys
+from functools import cache
+from typing import Any, Final
+
+_KEEP_SIZE: Final = 0x01
+_PUNCH_HOLE: Final = 0x02
+
+#: The file system, the device or its alignment says no: the caller writes zeros instead.
+_CANNOT_PUNCH: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.ENOTTY}
+)
+
+
+def datasync(descriptor: int) -> None:
+    """Make the data of a file durable, and of its metadata what is needed to read it back."""
+    if sys.platform == "darwin":
+        # fsync stops at the drive's cache there, and fdatasync does not exist.
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    elif hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+def full_sync(descriptor: int) -> None:
+    """Make data and all metadata of a file or directory durable."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+@cache
+def _fallocate() -> Any:  # noqa: ANN401  (a C function; its types are set below)
+    if not sys.platform.startswith("linux"):
+        return None
+    function = getattr(ctypes.CDLL(None, use_errno=True), "fallocate64", None)
+    if function is not None:
+        function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+        function.restype = ctypes.c_int
+    return function
+
+
+def punch_hole(descriptor: int, offset: int, length: int) -> bool:
+    """Deallocate a range (bytes) of a file or block device; False if that is not possible."""
+    function = _fallocate()
+    if function is None:
+        return False
+    while function(descriptor, _PUNCH_HOLE | _KEEP_SIZE, offset, length) != 0:
+        number = ctypes.get_errno()
+        if number in _CANNOT_PUNCH:
+            return False
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number))
+    return True
+
+
+def next_data(descriptor: int, offset: int) -> int | None:
+    """Return where data begins at or after ``offset``; None if none follows."""
+    try:
+        return os.lseek(descriptor, offset, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return None
+        raise
+
+
+def next_hole(descriptor: int, offset: int) -> int:
+    """Return where the data at ``offset`` ends."""
+    return os.lseek(descriptor, offset, os.SEEK_HOLE)
+
+
+def drop_cache(descriptor: int, offset: int, length: int) -> None:
+    """Tell the system that cached pages of the range will not be used again."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+
+
+def size_bytes(descriptor: int) -> int:
+    """Return the size of a regular file or block device; `OSError` for anything else."""
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        return status.st_size
+    if stat.S_ISBLK(status.st_mode):
+        return os.lseek(descriptor, 0, os.SEEK_END)
+    raise OSError(errno.ENODEV, "neither a regular file nor a block device")
