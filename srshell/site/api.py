@@ -1,12 +1,19 @@
-"""What a site can be asked: one protocol, spoken in process by `Site` and over a socket by `SiteClient`.
+"""What a site can be asked: in process by calling `Site`, over a socket through `SiteClient`.
 
-A site hosts everything of one array on one machine: pools, volumes, replicas, exports.  All arguments and
-results are values that msgspec encodes; every refusal is an `SrError`.  A site never decides who leads: it
-carries out the role changes that the fabric owner asks for, and refuses owners of a lower term.
+A site hosts everything of one array on one machine: pools, volumes, replicas, exports.
+
+Always true:
+
+(1) All arguments and results are values that msgspec encodes; every refusal is an `SrError`.
+(2) A site never decides who leads: it carries out the role changes that the fabric owner asks for,
+    and refuses owners of a lower term.
+(3) A site remembers its pools, volumes, replicas and exports in its own files: started again, it
+    serves them again without being told.  Adding what is there already changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -19,7 +26,7 @@ class PoolKind(StrEnum):
     """What a pool's volumes are."""
 
     FILE = "file"  # regular files in a directory
-    VOLUME = "volume"  # block devices (or loop devices) named one by one
+    VOLUME = "volume"  # one block device, which is one volume
 
 
 @attrs.frozen
@@ -30,6 +37,7 @@ class PoolSpec:
     path: str
     kind: PoolKind
     fabric: str  # identity of the fabric, written into the pool's label
+    classification: str = ""  # kept in the label, so that a lost catalogue can be rebuilt
 
 
 @attrs.frozen
@@ -41,17 +49,59 @@ class PoolUsage:
     kind: PoolKind
     size_bytes: int
     free_bytes: int
+    classification: str = ""
+    block_bytes: int = 4096
+    device: int = 0  # number of the device below it: st_dev of a directory, st_rdev of a device
 
 
 @attrs.frozen
 class SiteVolume:
-    """A volume that a site hosts; ``path`` is a regular file or a block device."""
+    """A volume that a site hosts; ``path`` is a regular file or a block device.
+
+    To create a volume, name its pool; ``path`` may be empty then, and is the pool's path and the
+    volume's name.  A volume on a block device is its first ``size_bytes``.
+    """
 
     name: str
     path: str
     size_bytes: int
     block_bytes: int
     log: bool  # a log volume carries no data of its own
+    pool: str = ""
+    partnership: str = ""  # the replica that uses it; empty for a volume of its own
+
+
+@attrs.frozen
+class NbdExport:
+    """A volume served to NBD clients."""
+
+    volume: str
+    uri: str
+    read_only: bool
+
+
+@attrs.frozen
+class SiteProblem:
+    """Something of this site that cannot be used, in the words of an `SrError`."""
+
+    noun: str  # "pool", "volume", "replica"
+    name: str  # for a replica the path of its log
+    code: str
+    message: str
+    facts: str
+    partnership: str = ""
+
+
+@attrs.frozen
+class SiteEvent:
+    """Something that happened at a site.  Ids grow for ever, over restarts too, with gaps."""
+
+    id: int
+    unix: float  # Unix seconds
+    kind: str  # of a replica: state, link, flow, epoch, failure, split; of the site: export, fault
+    text: str
+    partnership: str = ""
+    facts: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -69,6 +119,9 @@ class SiteReport:
     volumes: tuple[SiteVolume, ...]
     replicas: tuple[ReplicaReport, ...]
     exports: tuple[str, ...]
+    problems: tuple[SiteProblem, ...] = ()
+    sandbox: bool = False
+    last_event: int = 0  # id of the newest event
 
 
 @attrs.frozen
@@ -82,7 +135,10 @@ class Promotion:
 
 @attrs.frozen
 class Comparison:
-    """What a verification found.  Ranges are (volume name, offset, length) in bytes, the first few only."""
+    """What a verification found.
+
+    Ranges are (volume name, offset, length) in bytes, the first few only.
+    """
 
     lsn: int
     blocks_compared: int
@@ -92,41 +148,128 @@ class Comparison:
     log_differences: int
 
 
+class FaultKind(StrEnum):
+    """What a sandbox can be made to suffer from, for some seconds."""
+
+    LINK_DOWN = "link-down"  # links are cut and no new one is made or taken
+    SLOW_DISK = "slow-disk"  # each write and sync takes 0.1 s longer
+    FREEZE = "freeze"  # the site does nothing at all
+
+
 class SiteApi(Protocol):
     """The verbs of a site.  Volumes are named, partnerships are their 32 hexadecimal digits."""
 
-    async def greet(self, fabric: str, owner_term: int) -> SiteReport: ...
-    async def describe(self) -> SiteReport: ...
-    async def add_pool(self, spec: PoolSpec) -> PoolUsage: ...
-    async def remove_pool(self, name: str) -> None: ...
-    async def create_volume(self, volume: SiteVolume) -> SiteVolume: ...
-    async def attach_volume(self, volume: SiteVolume) -> SiteVolume: ...
-    async def delete_volume(self, name: str) -> None: ...
-    async def blank(self, name: str) -> bool: ...  # True: nothing but zeros and holes
+    async def greet(self, fabric: str, owner_term: int) -> SiteReport:
+        """Name the fabric and the owner's term; a higher term than ever before is kept.
 
-    async def create_replica(self, spec: ReplicaSpec) -> ReplicaReport: ...
-    async def open_replica(self, log_path: str) -> ReplicaReport: ...
-    async def start_replica(self, partnership: str) -> ReplicaReport: ...
-    async def dismantle_replica(self, partnership: str) -> ReplicaReport: ...
-    async def replica(self, partnership: str) -> ReplicaReport: ...
+        Raises:
+            SrError: SR1001, the site belongs to another fabric; SR9007, it follows a later term.
+        """
 
-    async def seal(self, partnership: str, operation: str) -> int: ...
-    async def unseal(self, partnership: str, operation: str) -> None: ...
-    async def demote(self, partnership: str, operation: str, new_epoch: int) -> int: ...
+    async def describe(self) -> SiteReport:
+        """Tell what the site hosts; cheap enough for once a second."""
+
+    async def rescan(self) -> SiteReport:
+        """Look at pools and volumes again, and try once more what could not be opened."""
+
+    async def events(self, after: int, wait_seconds: float) -> tuple[SiteEvent, ...]:
+        """Return the events after an id, oldest first; if there are none, wait for one that long."""
+
+    async def add_pool(self, spec: PoolSpec) -> PoolUsage:
+        """Take a directory or block device under management: label it and lock it.
+
+        Raises:
+            SrError: SR1103, it can hold no pool; SR1101, it cannot be opened; SR1001, it belongs to
+                another fabric; SR9221, another site has it; SR0103, a pool of this name differs.
+        """
+
+    async def remove_pool(self, name: str) -> None:
+        """Give an empty pool back, and take its label away."""
+
+    async def create_volume(self, volume: SiteVolume) -> SiteVolume:
+        """Make a volume that reads as zeros; again with the same facts changes nothing.
+
+        Raises:
+            SrError: SR0003, SR1108, SR2005, SR2007, SR2008; SR4002, a block device holds data.
+        """
+
+    async def attach_volume(self, volume: SiteVolume) -> SiteVolume:
+        """Take an existing file of a pool, or a block device with its data, as a volume."""
+
+    async def delete_volume(self, name: str) -> None:
+        """Remove a volume that nothing uses; a block device is released, its data stays."""
+
+    async def blank(self, name: str) -> bool:
+        """Say whether a volume holds nothing but zeros and holes."""
+
+    async def create_replica(self, spec: ReplicaSpec) -> ReplicaReport:
+        """Make this side of a partnership on volumes of this site; its link is not wanted yet."""
+
+    async def open_replica(self, log_path: str) -> ReplicaReport:
+        """Open the replica of a log volume, unless it is open already."""
+
+    async def start_replica(self, partnership: str) -> ReplicaReport:
+        """Both providers were refreshed: look for the peer from now on."""
+
+    async def dismantle_replica(self, partnership: str) -> ReplicaReport:
+        """Leave the partnership; the volumes are ordinary again, and their data stays."""
+
+    async def replica(self, partnership: str) -> ReplicaReport:
+        """Tell how one replica is."""
+
+    async def seal(self, partnership: str, operation: str) -> int:
+        """Take no more writes and wait until both logs are equal; return the last LSN."""
+
+    async def unseal(self, partnership: str, operation: str) -> None:
+        """Take writes again."""
+
+    async def demote(self, partnership: str, operation: str, new_epoch: int) -> int:
+        """Become secondary; clients of the group's volumes are disconnected."""
+
     async def promote(
         self, partnership: str, operation: str, expected_lsn: int | None, *, alone: bool
-    ) -> Promotion: ...
-    async def suspend(self, partnership: str) -> None: ...
-    async def resume(self, partnership: str, *, alone: bool = False) -> None: ...
-    async def set_policy(self, partnership: str, on_peer_loss: OnPeerLoss) -> None: ...
-    async def give_up(self, partnership: str, branch_directory: str) -> str: ...  # loser of a split brain
-    async def verify(self, partnership: str) -> Comparison: ...
+    ) -> Promotion:
+        """Become primary; ``expected_lsn`` is where the sealed source ended, None if unplanned."""
 
-    async def read(self, volume: str, offset: int, length: int) -> bytes: ...
-    async def write(self, volume: str, offset: int, data: bytes) -> None: ...
-    async def flush(self, volume: str) -> None: ...
-    async def trim(self, volume: str, offset: int, length: int) -> None: ...
-    async def export(self, volume: str) -> str: ...  # the NBD URI
-    async def unexport(self, volume: str) -> None: ...
-    async def fault(self, kind: str, seconds: float) -> None: ...  # sandboxes only
-    async def close(self) -> None: ...
+    async def suspend(self, partnership: str) -> None:
+        """Pause replication."""
+
+    async def resume(self, partnership: str, *, alone: bool = False) -> None:
+        """Go on with replication, or ``alone``: take writes without the peer."""
+
+    async def set_policy(self, partnership: str, on_peer_loss: OnPeerLoss) -> None:
+        """Say what happens to writes when the peer is lost."""
+
+    async def give_up(self, partnership: str, branch_directory: str) -> str:
+        """Lose a split brain: save the own diverging blocks as a branch, return its path."""
+
+    async def verify(self, partnership: str) -> Comparison:
+        """Compare all blocks and log records of the two sides; runs as long as it takes."""
+
+    async def read(self, volume: str, offset: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes, at most 32 MiB."""
+
+    async def write(self, volume: str, offset: int, data: bytes) -> None:
+        """Store at most 32 MiB; durable, in both logs where there are two, when this returns."""
+
+    async def flush(self, volume: str) -> None:
+        """Make durable what was answered; nothing to wait for in ack mode strict."""
+
+    async def trim(self, volume: str, offset: int, length: int) -> None:
+        """Give the space of a range back; it reads as zeros."""
+
+    async def export(self, volume: str) -> NbdExport:
+        """Serve a volume to NBD clients; a secondary one is read-only."""
+
+    async def unexport(self, volume: str) -> None:
+        """Disconnect the clients of a volume and serve it no more."""
+
+    async def fault(self, kind: FaultKind, seconds: float) -> None:
+        """Suffer from a fault for some seconds; ends a fault of that kind with 0.
+
+        Raises:
+            SrError: SR9901, the site is no sandbox.
+        """
+
+    async def close(self) -> None:
+        """End: a `Site` drains and closes all it hosts, a `SiteClient` hangs up."""

@@ -1,0 +1,1 @@
+"""One set of verbs over several engines: who runs a site, and what it guarantees."""
