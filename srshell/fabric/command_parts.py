@@ -1,0 +1,92 @@
+"""Short ways to write down the arguments of commands.
+
+Always true: these only build `Argument` values; they decide nothing.
+"""
+
+from __future__ import annotations
+
+from srshell.fabric.command_spec import Argument, Kind, Noun
+
+POLICIES = ("continue", "suspend-io", "io-error")
+
+
+def word(name: str, help_text: str, noun: Noun = Noun.NOTHING, metavar: str = "") -> Argument:
+    """A positional argument that has to be there."""
+    return Argument(name, help_text, noun=noun, metavar=metavar)
+
+
+def optional_word(
+    name: str, help_text: str, noun: Noun = Noun.NOTHING, metavar: str = ""
+) -> Argument:
+    """A positional argument that may be left out."""
+    return Argument(name, help_text, noun=noun, required=False, metavar=metavar)
+
+
+def words(
+    name: str,
+    help_text: str,
+    noun: Noun = Noun.NOTHING,
+    metavar: str = "",
+    *,
+    required: bool = True,
+) -> Argument:
+    """As many positional arguments as there are."""
+    return Argument(name, help_text, noun=noun, required=required, many=True, metavar=metavar)
+
+
+def option(
+    flag: str,
+    help_text: str,
+    noun: Noun = Noun.NOTHING,
+    *,
+    kind: Kind = Kind.TEXT,
+    name: str = "",
+    metavar: str = "",
+    required: bool = False,
+) -> Argument:
+    """An option with a value."""
+    return Argument(
+        name or _keyword(flag),
+        help_text,
+        flags=(flag,),
+        noun=noun,
+        kind=kind,
+        required=required,
+        metavar=metavar,
+    )
+
+
+def options(
+    flag: str, help_text: str, noun: Noun, *, name: str = "", required: bool = False
+) -> Argument:
+    """An option with one value or more."""
+    return Argument(
+        name or _keyword(flag), help_text, flags=(flag,), noun=noun, required=required, many=True
+    )
+
+
+def choice(flag: str, help_text: str, values: tuple[str, ...], default: str | None) -> Argument:
+    """An option whose value is one of a few words."""
+    return Argument(
+        _keyword(flag), help_text, flags=(flag,), choices=values, default=default, required=False
+    )
+
+
+def flag(
+    text: str, help_text: str, *, target: str = "", constant: object = None, name: str = ""
+) -> Argument:
+    """An option without a value; ``constant`` is what it puts into the keyword ``target``."""
+    return Argument(
+        name or _keyword(text),
+        help_text,
+        flags=(text,),
+        kind=Kind.FLAG,
+        required=False,
+        target=target,
+        constant=constant,
+    )
+
+
+def _keyword(text: str) -> str:
+    """``--accept-loss`` -> ``accept_loss``."""
+    return text.lstrip("-").replace("-", "_")
