@@ -216,6 +216,8 @@ class Surroundings:
     peer_torn_down: bool = False
     #: Arrays whose refresh is still missing since protection was enabled.
     waiting_for_refresh: tuple[str, ...] = ()
+    #: What the volumes of the destination held when it was last heard of; None: never heard of.
+    destination_data: ReplicaData | None = None
     #: Since the report was made, in seconds.
     age_seconds: float = 0.0
     #: Since the counters of a copy moved last, in seconds.

@@ -1,0 +1,174 @@
+"""What happens to a running group: exports, verification, role changes, machines, jobs, plans.
+
+Always true: a loss that is not known is None, never zero.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+from srshell.model.inventory import Event, Job, StepState
+from srshell.model.report.base import Named, Note, Rows
+from srshell.model.report.groups import VmRow
+
+
+@attrs.frozen
+class NbdExport:
+    """Where a volume is served."""
+
+    uri: str
+    volume: str
+    read_only: bool
+    ack_mode: str = "strict"
+    serving: bool = True
+    schema: str = "srshell.nbd/1"
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+@attrs.frozen
+class Verification:
+    """What a comparison of both sides found, as of one LSN."""
+
+    equal: bool
+    blocks_compared: int
+    differing_blocks: int
+    log_records_compared: int
+    log_differences: int
+    lsn: int
+    group: str = ""
+    #: The first ranges that differ, as (volume, offset, length) in bytes.
+    differing_ranges: tuple[tuple[str, int, int], ...] = ()
+    seconds: float = 0.0
+    schema: str = "srshell.verify/1"
+
+
+@attrs.frozen
+class StepRow:
+    """One step of a plan, a job or a role change."""
+
+    name: str
+    text: str
+    state: StepState = StepState.PLANNED
+    seconds: float | None = None
+
+
+@attrs.frozen
+class RoleChange:
+    """What a failover or failback did; a loss that is not known is None."""
+
+    operation: str
+    new_primary: str
+    epoch: int
+    lost_writes: int | None
+    lost_bytes: int | None
+    seconds: float
+    steps: tuple[StepRow, ...]
+    planned: bool = True
+    old_primary: str = ""
+    write_outage_seconds: float | None = None
+    schema: str = "srshell.failover/1"
+
+    def __str__(self) -> str:
+        return self.new_primary
+
+
+@attrs.frozen
+class TeardownReport:
+    """A group that was torn down; ``lsn`` says where its copy stands."""
+
+    groups: tuple[str, ...]
+    lsn: int | None
+    waiting_for: tuple[str, ...] = ()
+    freed_logs: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()
+    schema: str = "srshell.teardown/1"
+
+
+@attrs.frozen
+class ResolveReport:
+    """A split brain that was resolved, and where the losing side's blocks were saved."""
+
+    group: str
+    kept: str
+    lost: str
+    branch: str
+    branch_bytes: int
+    schema: str = "srshell.resolve/1"
+
+
+@attrs.frozen
+class VmReport(Named):
+    """A virtual machine that was added or removed."""
+
+    name: str
+    volume: str
+    array: str
+    group: str
+    kind: str
+    state: str
+    disk: str = ""
+    warnings: tuple[Note, ...] = ()
+    schema: str = "srshell.vm/1"
+
+
+@attrs.frozen
+class VmsReport(Rows[VmRow]):
+    """All virtual machines."""
+
+    vms: tuple[VmRow, ...]
+    schema: str = "srshell.vms/1"
+    ROWS: ClassVar[str] = "vms"
+
+
+@attrs.frozen
+class EventsReport(Rows[Event]):
+    """Events in the order in which they happened."""
+
+    events: tuple[Event, ...]
+    schema: str = "srshell.events/1"
+    ROWS: ClassVar[str] = "events"
+
+
+@attrs.frozen
+class JobReport:
+    """One job."""
+
+    job: Job
+    schema: str = "srshell.job/1"
+
+
+@attrs.frozen
+class JobsReport(Rows[Job]):
+    """Jobs, the newest first."""
+
+    jobs: tuple[Job, ...]
+    schema: str = "srshell.jobs/1"
+    ROWS: ClassVar[str] = "jobs"
+
+
+@attrs.frozen
+class CheckRow:
+    """One check of a plan: a rule that holds, is broken, or calls for attention."""
+
+    code: str
+    verdict: str  #: holds, refused, warning
+    text: str
+    article_rule: int | None = None
+
+
+@attrs.frozen
+class PlanReport:
+    """What a command would do; nothing has been changed."""
+
+    command: str
+    steps: tuple[StepRow, ...]
+    checks: tuple[CheckRow, ...] = ()
+    #: What to type after --confirm; None when nothing has to be confirmed.
+    confirm: str | None = None
+    lost_bytes: int | None = 0
+    about_seconds: float | None = None
+    schema: str = "srshell.plan/1"
