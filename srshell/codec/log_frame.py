@@ -17,7 +17,7 @@ Always true:
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -126,13 +126,6 @@ class FrameHeader:
     def next_lsn(self) -> int:
         """LSN that the next frame must begin with; a WRAP uses up none."""
         return self.first_lsn + self.record_count
-
-    def proves_durable(self, lsn: int) -> bool:
-        """Tell whether the writer knew ``lsn`` to be on stable storage when it wrote this frame.
-
-        If the frame of ``lsn`` is unreadable and this one is not, that is corruption, not a tear.
-        """
-        return self.durable_lsn >= lsn
 
 
 def pack_body(epoch: int, first_lsn: int, records: Sequence[Record]) -> FrameBody:
@@ -347,22 +340,6 @@ def expect_frame(
         raise FormatError("identity", f"chain {header.prev_crc:#x}, expected {prev_crc:#x}")
     if header.first_lsn != next_lsn:
         raise FormatError("order", f"frame of LSN {header.first_lsn}, expected {next_lsn}")
-
-
-def find_headers(
-    data: Buffer, *, partnership: bytes, salts: Collection[int]
-) -> Iterator[tuple[int, FrameHeader]]:
-    """Give (offset, header) of each intact header in ``data`` that this log wrote with ``salts``.
-
-    Recovery looks behind an unreadable frame with it; ``data`` begins at a multiple of 4096.
-    """
-    for offset in range(0, len(data) - HEADER_BYTES + 1, SECTOR_BYTES):
-        try:
-            header = parse_header(memoryview(data)[offset : offset + HEADER_BYTES])
-        except FormatError:
-            continue
-        if header.partnership == partnership and header.salt in salts:
-            yield offset, header
 
 
 def _check_lengths(header: FrameHeader) -> None:

@@ -7,7 +7,7 @@ Always true:
 (1) The slot of generation g is g % 4: a torn write can only destroy the oldest of four.
 (2) The checksum covers header and body; the slot number in the header betrays a write that landed
     in the wrong slot.
-(3) Map keys are sorted: equal superblocks are equal bytes.
+(3) Map keys are sorted: equal superblocks are equal bytes, and no reader drops a key unseen.
 (4) A slot that was never written is all zeros and has no magic.
 """
 
@@ -81,6 +81,9 @@ def decode_superblock(data: Buffer, slot: int) -> Superblock:
         superblock = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError("version", f"superblock in slot {slot}: {error}") from None
+    if _ENCODER.encode(superblock) != body:
+        # A field that this release would drop at its next write is a fact that it must not lose.
+        raise FormatError("version", f"superblock in slot {slot} has fields of a later version")
     if superblock.generation != generation:
         raise FormatError("identity", f"superblock {superblock.generation} as {generation}")
     return superblock

@@ -1,0 +1,211 @@
+"""One value of every layout and its bytes, which the golden files hold; no two fields are alike."""
+
+from bitarray import bitarray
+
+from srshell.codec import bitmap_page, log_frame, messages, superblock
+from srshell.codec.log_frame import FrameBody, Record, RecordKind
+from srshell.codec.messages import Message
+from srshell.model.replica import (
+    Epoch,
+    Era,
+    OnPeerLoss,
+    ReplicaData,
+    ReplicaRole,
+    Segment,
+    Standing,
+    Superblock,
+    VolumeLayout,
+)
+
+PARTNERSHIP = bytes(range(0xA0, 0xB0))
+SALT = 0x1122334455667788
+EPOCH = 3
+FIRST_LSN = 41
+DURABLE_LSN = 39
+PREV_CRC = 0xDEADBEEF
+
+RECORDS = (
+    Record(41, RecordKind.WRITE, 0, 8192, 600, bytes(range(200)) * 3),
+    Record(42, RecordKind.ZERO, 1, 1 << 40, 1 << 30),
+    Record(43, RecordKind.TRIM, 0xFFFF, 4096, 0xFFFFFFFF),
+    Record(44, RecordKind.WRITE, 2, 512, 7, b"srshell"),
+)
+
+HISTORY = (
+    Era(Epoch(1, 0x0123456789ABCDEF, "north"), 0),
+    Era(Epoch(EPOCH, 2**64 - 1, "south"), 40),
+)
+
+SUPERBLOCK = Superblock(
+    generation=1027,
+    partnership=PARTNERSHIP.hex(),
+    replica="11" * 16,
+    peer="22" * 16,
+    group="orders",
+    peer_group="orders-copy",
+    array="north",
+    peer_array="south",
+    initiator=True,
+    peer_address="unix:/run/srshell/south.sock",
+    volumes=(
+        VolumeLayout("data", "/pools/a/data.raw", 10 << 30, 4096, 65536, 82),
+        VolumeLayout("index", "/pools/a/index.raw", 1 << 30, 512, 401408, 66),
+    ),
+    ring_offset=671744,
+    ring_bytes=64 << 20,
+    role=ReplicaRole.SECONDARY,
+    data=ReplicaData.INCONSISTENT,
+    on_peer_loss=OnPeerLoss.SUSPEND_IO,
+    history=HISTORY,
+    segments=(
+        Segment(1, 0, SALT, PREV_CRC),
+        Segment(41, (64 << 20) + 4096, 2**64 - 1, 1),
+    ),
+    head_lsn=37,
+    head_position=61440,
+    head_chain=0x89ABCDEF,
+    checkpoint_lsn=36,
+    durable_lsn=40,
+    confirmed_lsn=38,
+    alone=True,
+    peer_may_ack_alone=True,
+    unclean=True,
+    promised_epoch=4,
+    base_lsn=35,
+    copy_id="33" * 16,
+    compare=True,
+    full_copy=True,
+    started=True,
+    suspended=True,
+    torn_down=True,
+    lost_unix=1_700_000_000.25,
+    owner_term=5,
+    operation="44" * 16,
+    failure="log: fdatasync failed (EIO)",
+)
+
+PAGE_VOLUME = 2
+PAGE_INDEX = 7
+PAGE_GENERATION = 1028
+
+STANDING = Standing(
+    replica="11" * 16,
+    role=ReplicaRole.PRIMARY,
+    data=ReplicaData.CONSISTENT,
+    history=HISTORY,
+    tail_lsn=44,
+    tail_crc=0x01020304,
+    log_first_lsn=30,
+    acked_alone_lsn=43,
+    marked_from_lsn=-1,
+    alone=True,
+    unclean=True,
+    base_lsn=31,
+    copy_id="33" * 16,
+)
+
+MESSAGES: tuple[Message, ...] = (
+    messages.Hello(1, PARTNERSHIP.hex(), "11" * 16, "22" * 16, STANDING, "55" * 16),
+    messages.Verdict("source", "log-replay", 40),
+    messages.Refused("SR2104", "both sides were written after LSN 40"),
+    messages.Rejoin(HISTORY, 41, 40, True, False, "33" * 16, "continue"),
+    messages.Rejoined(40, 67108864),
+    messages.Frame(EPOCH, FIRST_LSN, 4, 0xCAFEF00D, 40),
+    messages.Confirm(44, 42, 67104768),
+    messages.Commit(44),
+    messages.Ping(2**63 - 1, 44),
+    messages.Pong(1, 44, 67104768),
+    messages.Extent(9, 1, 1 << 40, 7, 0x85B6FCE2, False),
+    messages.ExtentStored(9),
+    messages.Compare(10, 1, 4096, 65536, bytes(range(16))),
+    messages.Compared(10, True),
+    messages.Fence(45, HISTORY),
+    messages.Fenced(45),
+    messages.FenceClosed(45),
+    messages.Policy("continue", True),
+    messages.PolicyStored("suspend-io", False),
+    messages.Pull(41),
+    messages.Pulled(44),
+    messages.DirtyRequest(),
+    messages.Dirty(1, 3, True),
+    messages.Digest(11, 1, 8192, 4096, 44),
+    messages.DigestReply(11, b"\xff" * 16),
+    messages.LogDigest(41),
+    messages.LogDigestReply(((41, 44, 0xCAFEF00D), (45, 45, 0))),
+    messages.Bye("site stops"),
+)
+
+PAYLOADS: dict[type[Message], bytes] = {
+    messages.Frame: b"the body of a frame",
+    messages.Extent: b"srshell",
+    messages.Dirty: bytes(range(64)),
+}
+
+
+def frame_bytes(
+    body: FrameBody | None = None,
+    *,
+    salt: int = SALT,
+    durable_lsn: int = DURABLE_LSN,
+    prev_crc: int = PREV_CRC,
+) -> bytes:
+    """Return a whole frame as it stands in the log, padding included."""
+    body = body or log_frame.pack_body(EPOCH, FIRST_LSN, RECORDS)
+    header, _ = log_frame.stamp(
+        body, partnership=PARTNERSHIP, salt=salt, durable_lsn=durable_lsn, prev_crc=prev_crc
+    )
+    return b"".join((header, *body.buffers, log_frame.padding(body)))
+
+
+def wrap_bytes() -> bytes:
+    """Return the sector of a wrap marker."""
+    marker, _ = log_frame.wrap_marker(
+        partnership=PARTNERSHIP,
+        salt=SALT,
+        epoch=EPOCH,
+        next_lsn=45,
+        durable_lsn=44,
+        prev_crc=PREV_CRC,
+        total_bytes=5 * 4096,
+    )
+    return marker
+
+
+def page_bits() -> bitarray:
+    """Return the bits of the sample page: first, last, and every 5th of the middle third."""
+    bits = bitarray(bitmap_page.BITS_PER_PAGE, endian="little")
+    bits.setall(0)
+    bits[0] = bits[-1] = 1
+    bits[10752:21504:5] = 1
+    return bits
+
+
+def page_bytes() -> bytes:
+    """Return the sample bitmap page."""
+    return bitmap_page.encode_page(
+        PARTNERSHIP, PAGE_VOLUME, PAGE_INDEX, PAGE_GENERATION, page_bits()
+    )
+
+
+def message_bytes(message: Message) -> bytes:
+    """Return a message as it goes over the link, with the sample payload of its kind."""
+    payload = PAYLOADS.get(type(message))
+    buffers = (payload,) if payload else ()
+    return b"".join(messages.encode_message(message, buffers))
+
+
+def message_file(message: Message) -> str:
+    """Return the name of the golden file of a message."""
+    number = messages.MESSAGE_KINDS[type(message)]
+    return f"message-{number:02}-{type(message).__name__}.bin"
+
+
+def golden_files() -> dict[str, bytes]:
+    """Return what the golden files of version 1 hold, by name."""
+    files = {
+        "frame-data.bin": frame_bytes(),
+        "frame-wrap.bin": wrap_bytes(),
+        "superblock.bin": superblock.encode_superblock(SUPERBLOCK),
+        "bitmap-page.bin": page_bytes(),
+    }
+    return files | {message_file(message): message_bytes(message) for message in MESSAGES}
