@@ -1,1 +1,1 @@
-"""A site: the pools, volumes, replicas and exports of one array, in a process of its own or in ours."""
+"""A site: pools, volumes, replicas and exports of one array, in its own process or in ours."""

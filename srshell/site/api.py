@@ -19,14 +19,9 @@ from typing import Protocol
 
 import attrs
 
+from srshell.model.inventory import Candidate, PoolKind
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
-
-
-class PoolKind(StrEnum):
-    """What a pool's volumes are."""
-
-    FILE = "file"  # regular files in a directory
-    VOLUME = "volume"  # one block device, which is one volume
+from srshell.model.report import NbdExport
 
 
 @attrs.frozen
@@ -51,7 +46,7 @@ class PoolUsage:
     free_bytes: int
     classification: str = ""
     block_bytes: int = 4096
-    device: int = 0  # number of the device below it: st_dev of a directory, st_rdev of a device
+    device: str = ""  # the disk below it, as major:minor
 
 
 @attrs.frozen
@@ -69,15 +64,7 @@ class SiteVolume:
     log: bool  # a log volume carries no data of its own
     pool: str = ""
     partnership: str = ""  # the replica that uses it; empty for a volume of its own
-
-
-@attrs.frozen
-class NbdExport:
-    """A volume served to NBD clients."""
-
-    volume: str
-    uri: str
-    read_only: bool
+    backing: str = ""  # what the path leads to, as device:inode; equal for two names of one file
 
 
 @attrs.frozen
@@ -173,10 +160,13 @@ class SiteApi(Protocol):
         """Look at pools and volumes again, and try once more what could not be opened."""
 
     async def events(self, after: int, wait_seconds: float) -> tuple[SiteEvent, ...]:
-        """Return the events after an id, oldest first; if there are none, wait for one that long."""
+        """Return the events after an id, oldest first; while there are none, wait that long."""
+
+    async def inspect(self, where: str) -> Candidate:
+        """Look at a place of this machine without changing it."""
 
     async def add_pool(self, spec: PoolSpec) -> PoolUsage:
-        """Take a directory or block device under management: label it and lock it.
+        """Take a directory, or one block device as one volume, under management: label and lock it.
 
         Raises:
             SrError: SR1103, it can hold no pool; SR1101, it cannot be opened; SR1001, it belongs to
