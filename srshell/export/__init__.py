@@ -1,1 +1,1 @@
-"""Volumes served to other programs as network block devices."""
+"""Volumes served to other programs as network block devices (NBD)."""

@@ -1,0 +1,91 @@
+"""What an export is served from: six calls on a range of bytes.
+
+Always true:
+
+(1) Calls are made from the event loop, in the order in which their requests arrived; many are under
+    way at once.  A device that does its bookkeeping before its first ``await`` sees that order.
+(2) A call is never cancelled: when its client is gone, its result is waited for and dropped.
+(3) What ``write`` is given belongs to the device: nobody changes it afterwards.  Likewise nobody
+    may change what ``read`` returned.
+(4) Offset and length lie inside the device, and length is at least 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from enum import IntFlag
+from typing import Protocol, TypeAlias
+
+from srshell.codec.checksum import Buffer
+
+
+class RangeFlag(IntFlag):
+    """What is known of a range, in the bits of NBD's ``base:allocation``; 0 is always allowed."""
+
+    HOLE = 1  # takes no space; a write there may find the disk full
+    ZERO = 2  # reads as zeros
+
+
+#: Length in bytes and `RangeFlag` bits of one range; it begins where the range before it ended.
+Range: TypeAlias = tuple[int, int]
+
+
+class DeviceError(Exception):
+    """A call failed; ``errno_name`` is a name of the ``errno`` module such as ``"ENOSPC"``.
+
+    The message goes to the client as it is, if the client can take one.
+    """
+
+    def __init__(self, errno_name: str, message: str = "") -> None:
+        super().__init__(errno_name, message)
+        self.errno_name = errno_name
+        self.message = message
+
+
+class BlockDevice(Protocol):
+    """A volume as a client sees it.
+
+    The calls may be ``async def``.  A device that answers thousands of calls a second returns an
+    ``asyncio.Future`` instead, which saves a task per call.  ``write``, ``trim`` and ``zero`` of
+    one device all do the one or all do the other, or rule (1) would not hold between them.
+
+    Every call may raise `DeviceError`, at once or when awaited.
+    """
+
+    @property
+    def size_bytes(self) -> int:
+        """Size; does not change while the device is exported."""
+
+    @property
+    def block_bytes(self) -> int:
+        """Preferred size and alignment of requests, a power of two; others are accepted too."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether ``write``, ``trim`` and ``zero`` would be refused."""
+
+    @property
+    def multi_connection(self) -> bool:
+        """Whether a flush on one connection covers what was answered on every connection."""
+
+    @property
+    def fast_zero(self) -> bool:
+        """Whether ``zero`` costs much less than writing as many bytes."""
+
+    def read(self, offset: int, length: int) -> Awaitable[Buffer]:
+        """Return exactly ``length`` bytes."""
+
+    def write(self, offset: int, data: Buffer, fua: bool) -> Awaitable[None]:
+        """Store ``data``; with ``fua`` it is durable when the call returns."""
+
+    def flush(self) -> Awaitable[None]:
+        """Return when everything that was answered before this call is durable."""
+
+    def trim(self, offset: int, length: int, fua: bool) -> Awaitable[None]:
+        """Take note that the range is no longer needed; what it reads as is the device's choice."""
+
+    def zero(self, offset: int, length: int, fua: bool, may_trim: bool) -> Awaitable[None]:
+        """Make the range read as zeros; ``may_trim`` allows its space to be given back."""
+
+    def ranges(self, offset: int, length: int) -> Awaitable[Sequence[Range]]:
+        """Describe the range from ``offset`` on; it may stop early, after at least one byte."""
