@@ -1,0 +1,62 @@
+"""Reports that only the fabric makes, and the reading of every report by its schema.
+
+Always true: what `decode` reads is what `srshell.model.report.encode` wrote.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from srshell.model import report as model_report
+
+
+@attrs.frozen
+class VmCheckReport:
+    """Whether every record that a machine had acknowledged can be read back."""
+
+    name: str
+    volume: str
+    records_acknowledged: int
+    records_found: int  # acknowledged ones that are there, whole
+    records_missing: int
+    first_missing: int | None  # sequence number
+    records_beyond: int  # written but not acknowledged, and there all the same
+    equal: bool  # nothing acknowledged is missing
+    schema: str = "srshell.vm-check/1"
+
+
+@attrs.frozen
+class StoppedReport:
+    """An owner that was told to end."""
+
+    fabric: str
+    owner_pid: int
+    sites_stopped: bool
+    schema: str = "srshell.stopped/1"
+
+
+_OWN: Final[dict[str, type[Any]]] = {
+    "srshell.vm-check/1": VmCheckReport,
+    "srshell.stopped/1": StoppedReport,
+}
+
+
+class _Header(msgspec.Struct):
+    """The one field that every report has."""
+
+    schema: str = ""
+
+
+def decode(data: bytes | str) -> Any:  # noqa: ANN401 - the schema in the data says which class
+    """Read a report back by its schema.
+
+    Raises:
+        msgspec.ValidationError: the data has no schema that is known here, or does not fit it.
+    """
+    schema = msgspec.json.decode(data, type=_Header).schema
+    if schema in _OWN:
+        return msgspec.json.decode(data, type=_OWN[schema])
+    return model_report.decode(data)

@@ -1,0 +1,110 @@
+"""How a verb of the session is written: its signature and its sentence, once.
+
+Always true:
+
+(1) A verb's own body is empty: calling it performs the verb of that name with every argument
+    spelled out, defaults included, so that session and client cannot disagree about them.
+(2) Objects become their names, paths become text: what is performed can be written as JSON.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from os import PathLike, fspath
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
+
+import attrs
+
+from srshell.fabric.calls import unreadable
+from srshell.model.identity import nearest
+from srshell.model.report import Named
+
+#: An object, by its name or as the value that carries the name.
+Name = str | Named
+Place = str | PathLike[str]
+#: Bytes, or text such as "64G".
+Size = int | str
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Performer(Protocol):
+    """What a verb is a method of."""
+
+    async def perform(self, verb: str, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
+        """Carry out a verb by its name."""
+
+
+@attrs.frozen
+class Verb:
+    """A verb of the session: its name, its signature without ``self``, its sentence."""
+
+    name: str
+    signature: inspect.Signature
+    sentence: str
+
+
+#: Every verb that was declared, by name.
+VERBS: dict[str, Verb] = {}
+
+
+def verb(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Make a method that performs the verb of its own name."""
+    name = function.__name__
+    signature = inspect.signature(function)
+    own = signature.replace(parameters=list(signature.parameters.values())[1:])
+    VERBS[name] = Verb(name, own, (function.__doc__ or "").split("\n", maxsplit=1)[0])
+
+    @functools.wraps(function)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        bound = signature.bind(*args, **kwargs)
+        arguments = dict(bound.arguments)
+        performer = cast("Performer", arguments.pop("self"))
+        return cast("T", await performer.perform(name, arguments))
+
+    return call
+
+
+def complete(name: str, arguments: Mapping[str, object]) -> dict[str, object]:
+    """Every argument of a verb, with defaults filled in and objects replaced by their names.
+
+    Raises:
+        SrError: SR0001, there is no such verb, or an argument is unknown or missing.
+    """
+    known = VERBS.get(name)
+    if known is None:
+        facts = f"did you mean: {', '.join(nearest(name, VERBS))}"
+        raise unreadable("", f"there is no verb {name!r}", facts)
+    parameters = known.signature.parameters
+    for given in arguments:
+        if given not in parameters:
+            facts = f"it takes: {', '.join(parameters)}"
+            raise unreadable(name.replace("_", "-"), f"{given} is no argument of {name}", facts)
+    full = {}
+    for parameter in parameters.values():
+        value = arguments.get(parameter.name, _default(parameter))
+        if value is inspect.Parameter.empty:
+            raise unreadable(name.replace("_", "-"), f"{parameter.name} is missing")
+        full[parameter.name] = plain(value)
+    return full
+
+
+def _default(parameter: inspect.Parameter) -> object:
+    """What a parameter is when it is not given; ``empty`` when it has to be."""
+    if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+        return ()
+    return parameter.default
+
+
+def plain(value: object) -> object:
+    """A value as JSON can say it."""
+    if isinstance(value, Named):
+        return value.name
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, tuple | list):
+        return tuple(plain(item) for item in value)
+    return value
