@@ -21,6 +21,8 @@ from enum import StrEnum
 
 import attrs
 
+from srshell.model.paragraphs import read_paragraphs
+
 #: What the first digit of a code says.
 FAMILIES: dict[str, str] = {
     "0": "asking: words, names, sizes, confirmation",
@@ -36,7 +38,7 @@ FAMILIES: dict[str, str] = {
 }
 
 _HEAD = re.compile(r"(SR\d{4}) (error|warning|event)(?: R(\d{1,2}))?: (.+)")
-_LABEL = re.compile(r" +(rule|why|mend) +")
+_LABELS = frozenset({"rule", "why", "mend"})
 
 
 class Severity(StrEnum):
@@ -71,27 +73,20 @@ def read_entries(table: str) -> tuple[ErrorCode, ...]:
     Raises:
         ValueError: a paragraph does not begin with a code, a severity and a sentence.
     """
-    return tuple(_read_entry(paragraph) for paragraph in table.strip().split("\n\n"))
+    return tuple(_entry(head, texts) for head, texts in read_paragraphs(table, _LABELS))
 
 
-def _read_entry(paragraph: str) -> ErrorCode:
-    """Read a head, then labelled texts; a line without a label goes on with the last."""
-    texts = {"head": "", "rule": "", "why": "", "mend": ""}
-    label = "head"
-    for line in paragraph.splitlines():
-        if found := _LABEL.match(line):
-            label = found[1]
-            line = line[found.end() :]  # noqa: PLW2901 - the label is read, the rest is its text
-        texts[label] = f"{texts[label]} {line.strip()}".strip()
-    head = _HEAD.fullmatch(texts["head"])
-    if head is None:
-        raise ValueError(f"no entry of the error registry: {paragraph!r}")
+def _entry(head: str, texts: dict[str, str]) -> ErrorCode:
+    """The entry of one paragraph."""
+    found = _HEAD.fullmatch(head)
+    if found is None:
+        raise ValueError(f"no entry of the error registry: {head!r}")
     return ErrorCode(
-        code=head[1],
-        severity=Severity(head[2]),
-        message=head[4],
+        code=found[1],
+        severity=Severity(found[2]),
+        message=found[4],
         rule=texts["rule"],
         explanation=texts["why"],
         mend=texts["mend"],
-        article_rule=int(head[3]) if head[3] else None,
+        article_rule=int(found[3]) if found[3] else None,
     )

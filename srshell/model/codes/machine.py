@@ -59,7 +59,7 @@ SR9001 error: No owner serves the fabric {fabric}.
     rule  one owner serves a fabric
     why   The owner was stopped, or could not start. The next command starts one; `srshell serve`
           shows why it cannot.
-    mend  srshell --fabric {fabric} serve
+    mend  srshell serve
 
 SR9002 error: This client and the owner of the fabric speak different versions.
     rule  client and owner have the same version of the control protocol
@@ -78,12 +78,11 @@ SR9004 event: A lock left by a dead owner was taken over.
 SR9005 error: The fabric {fabric} has an owner already.
     rule  one owner serves a fabric
     why   Two owners would give contradicting orders. Commands reach the owner that runs.
-    mend  srshell --fabric {fabric} info
+    mend  srshell info
 
 SR9006 error: The fabric directory {fabric} cannot be used.
     rule  a fabric lives in a directory that its owner may write
     why   The facts hold the operation and the system's answer.
-    mend  srshell --fabric {example} info
 
 SR9007 error: {array} follows an owner of a later term.
     rule  sites follow the owner with the highest term
@@ -148,12 +147,11 @@ SR9201 error: The catalogue of the fabric {fabric} is damaged.
     rule  the catalogue is a whole database
     why   Sites hold the truth about replication; the catalogue can be rebuilt from the labels in
           their pools. The damaged file was left as it is.
-    mend  srshell --fabric {fabric} serve --rebuild
+    mend  srshell serve --rebuild
 
 SR9202 error: The catalogue of the fabric {fabric} comes from a later version of srshell.
     rule  a file is opened by a version that knows it
     why   Nothing was changed. Use the version that wrote it, or a later one.
-    mend  srshell --version
 
 SR9210 error: The superblock of {group} at {array} cannot be read.
     rule  at least one copy of the superblock is whole
@@ -170,7 +168,6 @@ SR9211 error: The log of {group} at {array} is damaged.
 SR9212 error: {file} was written by a later version of srshell.
     rule  a file is opened by a version that knows it
     why   Nothing was changed. Use the version that wrote it, or a later one.
-    mend  srshell --version
 
 SR9220 error: {operation} on {file} failed.
     rule  a failed write or sync is never repeated

@@ -12,7 +12,6 @@ SR0001 error: This command cannot be read: {problem}.
     rule  a command is a known word with its own arguments
     why   The word, an option or the number of arguments does not fit. The help of the command
           shows its form; nothing was changed.
-    mend  srshell {command} --help
 
 SR0002 error: The variable {name} has no value here.
     rule  a variable in a command line has a value
@@ -38,7 +37,7 @@ SR0007 event R17: Every action is a command.
     rule  replication is set up by commands
     why   The original could be set up from PowerShell alone. Here magics, dashboard, Python and
           command line run the same commands, and the dashboard prints the one that it runs.
-    mend  srshell --help
+    mend  srshell info
 
 SR0100 event: The owner of the fabric started.
     rule  one owner serves a fabric
@@ -83,7 +82,7 @@ SR1001 error R18: {array} is managed by another fabric.
     why   Every pool carries the identity of the fabric that manages it. Two fabrics that write to
           one pool would not know of each other's volumes. Use another directory, or work in the
           fabric that the facts name.
-    mend  srshell --fabric {fabric} info
+    mend  srshell info
 
 SR1002 error R27: {array} is already paired with {other}.
     rule  an array has one peer
@@ -164,7 +163,7 @@ SR1103 error: {where} is neither a directory nor a block device that can hold a 
     why   File storage lives in a directory, volume storage on a block device or a loop device.
     mend  srshell identify {where}
 
-SR1104 error R42: The name {name} belongs to another array.
+SR1104 error: The name {name} belongs to another array.
     rule  the name of an array is unique in its fabric
     why   An array with this name was discovered elsewhere. Choose another name, or discover the
           same place again.
@@ -188,9 +187,9 @@ SR1107 error R21: The array {array} is unknown.
 
 SR1108 error R22: The pool {pool} is not under management on {array}.
     rule  a pool is taken under management after discovery
-    why   A pool is managed from the moment that it is classified; only managed pools take
-          volumes.
-    mend  srshell classify {array}/{pool} {classification}
+    why   The place that is discovered as an array becomes its first pool; further places are
+          taken under management one by one. Only managed pools take volumes.
+    mend  srshell manage-pool {array}/{pool} {where}
 
 SR1109 error: {engine} is not an engine of this fabric.
     rule  an array is served by an engine that is installed
@@ -278,6 +277,12 @@ SR2014 error: The volume {volume} is in use by {user}.
     rule  a volume is removed after everything that uses it
     why   A group, a virtual machine or an open export still needs the volume.
     mend  srshell group show {group}
+
+SR2015 warning: The log volume {log} is smaller than the 8 GiB that the original advises.
+    rule  a log has room for the longest outage it should bridge
+    why   The original makes logs of 8 GiB. A smaller one replicates as safely; it only falls back
+          to copying blocks earlier after an outage.
+    mend  srshell volumes
 
 SR2100 event: The volume {volume} was made.
     rule  a volume is provisioned from a pool
