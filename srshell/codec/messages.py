@@ -9,7 +9,8 @@ Always true:
 (2) A kind's number and the order of its fields never change; `PROTOCOL` changes instead.
 (3) Payloads are sent and received as they are.  Their checksums are in the meta, not in the header:
     the body of a frame has its own, an extent's is the field ``crc``.
-(4) Nothing is ignored: an unknown kind, a missing or an extra field refuses the message.
+(4) An unknown kind, a missing or an extra field refuses the message; only a standing may have
+    keys that this release does not know.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Write the golden files that are missing: ``python -m tests.unit.codec.make_golden``.
 
 A file that exists is never rewritten, because it is what a released version wrote.  A layout that
-changes gets a new version number and a new file beside the old one.
+changes gets a new version number and a new file beside the old one.  Only while nothing has been
+released yet may a file be deleted and made again.
 """
 
 from pathlib import Path

@@ -78,6 +78,7 @@ SUPERBLOCK = Superblock(
     started=True,
     suspended=True,
     torn_down=True,
+    yields=True,
     lost_unix=1_700_000_000.25,
     owner_term=5,
     operation="44" * 16,
@@ -100,6 +101,7 @@ STANDING = Standing(
     marked_from_lsn=-1,
     alone=True,
     unclean=True,
+    yields=True,
     base_lsn=31,
     copy_id="33" * 16,
 )
