@@ -20,7 +20,7 @@ from srshell.model.errors import SrError
 
 SOCKET_PATH_BYTES_MAX: Final = 99
 
-#: An array's name, a dot and a kind: "ClusterA.link".  Longer names are cut and told apart by a hash.
+#: An array's name, a dot and a kind: "ClusterA.link".  Longer names are cut and get a hash.
 _SOCKET_NAME_BYTES_MAX: Final = 22
 _DIRECTORY_BYTES_MAX: Final = SOCKET_PATH_BYTES_MAX - 1 - _SOCKET_NAME_BYTES_MAX
 

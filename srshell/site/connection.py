@@ -1,0 +1,169 @@
+"""The owner's end of one connection to a site.
+
+Always true:
+
+(1) Every call ends: with its result, an `SrError`, or `Lost`.
+(2) A call that takes long is fine as long as the site answers pings in between; a site that does
+    not is `Silent`, and what became of its calls is unknown.
+(3) Nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from srshell.model.errors import SrError
+from srshell.site import rpc
+
+_READ_BYTES = 256 * 1024
+
+
+class Lost(Exception):
+    """The connection ended before the answer came."""
+
+
+class Silent(Exception):
+    """The site lives, but has not said anything for too long."""
+
+
+@attrs.define(eq=False)
+class Connection:
+    """A connection that was welcomed."""
+
+    welcome: rpc.Welcome
+    _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter
+    _framer: rpc.Framer
+    _silence_seconds: float
+    _ids: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
+    _waiting: dict[int, asyncio.Future[rpc.Answer]] = attrs.field(factory=dict, init=False)
+    _receiving: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _end: str = attrs.field(default="", init=False)
+
+    @classmethod
+    async def open(cls, path: Path, silence_seconds: float) -> Connection:
+        """Connect and wait for the welcome.
+
+        Raises:
+            Lost: nobody listens there, or another kind of program.
+            Silent: somebody listens, but says nothing.
+            SrError: the site refuses this user.
+        """
+        try:
+            reader, writer = await asyncio.open_unix_connection(str(path))
+        except BlockingIOError as error:
+            # So many wait to be accepted that the system takes no more.
+            raise Silent(f"{path}: {error.strerror}") from error
+        except OSError as error:
+            raise Lost(f"{path}: {error.strerror or error}") from error
+        framer = rpc.Framer()
+        try:
+            async with asyncio.timeout(silence_seconds):
+                welcome = await _read_welcome(reader, framer)
+        except TimeoutError:
+            writer.close()
+            raise Silent(f"no welcome within {silence_seconds:g} s") from None
+        except BaseException:
+            writer.close()
+            raise
+        connection = cls(welcome, reader, writer, framer, silence_seconds)
+        connection._receiving = asyncio.create_task(connection._receive())
+        return connection
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        return bool(self._end)
+
+    async def call(self, verb: rpc.Verb, *values: object, **named: object) -> Any:  # noqa: ANN401
+        """Have the site carry out a verb; return what it returns.
+
+        Raises:
+            SrError: what the site raised.
+            Lost: the connection ended; whether the verb was carried out is unknown.
+            Silent: the site does not answer; the verb may still be carried out.
+        """
+        answer = await self._ask(verb.name, verb.encode_arguments(*values, **named))
+        return verb.decode_result(answer.result)
+
+    async def close(self) -> None:
+        """Hang up; what waits for an answer is `Lost`."""
+        self._stop("closed by us")
+        if self._receiving is not None:
+            await self._receiving
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def _ask(self, verb: str, arguments: rpc.Raw) -> rpc.Answer:
+        if self._end:
+            raise Lost(self._end)
+        number = next(self._ids)
+        future: asyncio.Future[rpc.Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        try:
+            self._writer.write(rpc.encode(rpc.Call(number, verb, arguments)))
+            await self._wait(future, patient=verb != rpc.PING)
+            return future.result()
+        finally:
+            del self._waiting[number]
+
+    async def _wait(self, future: asyncio.Future[rpc.Answer], *, patient: bool) -> None:
+        """Wait for an answer; if we are patient, as long as pings are answered."""
+        while not (await asyncio.wait({future}, timeout=self._silence_seconds))[0]:
+            if not patient:
+                raise Silent(f"no answer within {self._silence_seconds:g} s")
+            await self._ask(rpc.PING, rpc.NOTHING)
+
+    async def _receive(self) -> None:
+        reason = "the site closed the connection"
+        try:
+            while data := await self._reader.read(_READ_BYTES):
+                for message in self._framer.feed(data):
+                    self._take(message)
+        except (OSError, rpc.RpcError) as error:
+            reason = str(error)
+        self._stop(reason)
+
+    def _take(self, message: rpc.Message) -> None:
+        if not isinstance(message, rpc.Answer | rpc.Failure):
+            raise rpc.RpcError(f"a {type(message).__name__} from a site")
+        future = self._waiting.get(message.id)
+        if future is None or future.done():
+            return
+        if isinstance(message, rpc.Answer):
+            future.set_result(message)
+        else:
+            future.set_exception(SrError.from_json(message.error))
+
+    def _stop(self, reason: str) -> None:
+        if self._end:
+            return
+        self._end = reason
+        self._writer.close()
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(Lost(reason))
+
+
+async def _read_welcome(reader: asyncio.StreamReader, framer: rpc.Framer) -> rpc.Welcome:
+    """Read the first message of a site; see `Connection.open` for what is raised."""
+    try:
+        while data := await reader.read(_READ_BYTES):
+            match framer.feed(data):
+                case []:
+                    continue
+                case [rpc.Welcome() as welcome]:
+                    return welcome
+                case [rpc.Failure() as failure]:
+                    raise SrError.from_json(failure.error)
+                case _:
+                    break
+    except (OSError, rpc.RpcError) as error:
+        raise Lost(str(error)) from error
+    raise Lost("no site listens there")
