@@ -69,10 +69,6 @@ class Drained(Generic[T]):
         """Wake the task when the job is over."""
         self._future.add_done_callback(call, context=context)
 
-    def result(self) -> T:
-        """Return what the job returned."""
-        return self._future.result()
-
 
 class BlockFile(AsyncBase):  # type: ignore[type-arg]  # generic in its stub alone
     """The asynchronous face of a `RawFile`; every method may raise `StorageError`."""
