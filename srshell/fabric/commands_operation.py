@@ -254,6 +254,7 @@ PROCESSES = (
                 many=True,
             ),
             flag("--detached", "run without a terminal, in a session of its own"),
+            option("--ready-fd", "where to say that it answers", kind=Kind.NUMBER),
             flag("--sandbox", "a fabric to break: faults may be injected"),
             choice("--profile", "rules to keep", ("native", "seed-strict"), None),
         ),

@@ -1,0 +1,120 @@
+"""The control API as a client speaks it: HTTP over the owner's Unix socket, without waiting loops.
+
+Always true:
+
+(1) A request is one exchange on one connection; a connection is used by one thread at a time.
+(2) An answer that is an error object becomes that `SrError`.
+(3) Paths longer than the system takes are reached through the directory that holds the socket.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from srshell.model.errors import SrError
+
+#: Version of the control protocol: the first part of every path.
+PROTOCOL = "v1"
+_SOCKET_PATH_BYTES_MAX = 107
+
+
+class OwnerGone(Exception):
+    """Nobody answers at the owner's socket."""
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """An HTTP connection over a Unix socket."""
+
+    def __init__(self, path: Path, timeout_seconds: float | None) -> None:
+        super().__init__("localhost", timeout=timeout_seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if self.timeout is not None:
+            self.sock.settimeout(self.timeout)
+        if len(os.fsencode(self._path)) <= _SOCKET_PATH_BYTES_MAX:
+            self.sock.connect(str(self._path))
+            return
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.sock.connect(f"/proc/self/fd/{directory}/{self._path.name}")
+        finally:
+            os.close(directory)
+
+
+class ControlHttp:
+    """Requests to one owner.  Not for several threads at once."""
+
+    def __init__(self, path: Path, timeout_seconds: float | None = 30.0) -> None:
+        self._connection = UnixConnection(path, timeout_seconds)
+
+    def get(self, path: str, timeout_seconds: float | None = 30.0) -> bytes:
+        """The JSON at ``path``, which begins after the version.
+
+        Raises:
+            SrError: the owner's own; OwnerGone: nobody answers.
+        """
+        return self._exchange("GET", path, None, timeout_seconds)
+
+    def post(self, path: str, body: dict[str, Any], timeout_seconds: float | None = 30.0) -> bytes:
+        """What the owner answers to ``body``; raises as `get` does."""
+        return self._exchange("POST", path, json.dumps(body).encode(), timeout_seconds)
+
+    def events(self, after: int) -> Iterator[bytes]:
+        """Events as they happen, each as JSON; ends when the owner does."""
+        response = self._request("GET", f"events?follow=1&after={after}", None, None)
+        with suppress(OSError, http.client.HTTPException):
+            for line in response:
+                if line.startswith(b"data:"):
+                    yield line[5:].strip()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, timeout_seconds: float | None
+    ) -> bytes:
+        response = self._request(method, path, body, timeout_seconds)
+        try:
+            data = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise OwnerGone(str(error) or type(error).__name__) from error
+        if response.status >= http.HTTPStatus.BAD_REQUEST:
+            raise _read_error(data, response.status)
+        return data
+
+    def _request(
+        self, method: str, path: str, body: bytes | None, timeout_seconds: float | None
+    ) -> http.client.HTTPResponse:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        self._connection.timeout = timeout_seconds
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(timeout_seconds)
+        try:
+            self._connection.request(method, f"/{PROTOCOL}/{path}", body, headers)
+            return self._connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise OwnerGone(str(error) or type(error).__name__) from error
+
+
+def _read_error(data: bytes, status: int) -> SrError:
+    """The error object in an answer."""
+    try:
+        content = json.loads(data)
+    except ValueError:
+        content = None
+    if isinstance(content, dict) and "code" in content:
+        return SrError.from_json(content)
+    return SrError.make("SR9999", problem=f"the owner answered {status}", facts=repr(data[:200]))
