@@ -200,7 +200,7 @@ SR5308 error: {group} is not suspended.
     why   Only a group that was suspended, or that waits for its peer, can be resumed.
     mend  srshell status {group}
 
-SR5309 error: The policy of {group} cannot be changed while {peer} is unreachable.
+SR5309 error: {group} cannot be allowed to go on alone while {peer} is unreachable.
     rule  what lets the source acknowledge alone is durable at the destination first
     why   The destination must know whether the source may go on without it, or a later failover
           could not tell what it loses. Resuming alone says so openly.

@@ -184,6 +184,11 @@ SR7004 error: {group} cannot be torn down while a failover is under way.
     why   The sealed source would stay read-only.
     mend  srshell resume {group}
 
+SR7005 warning: The machine {vm} goes on without protection.
+    rule  a machine is protected by the group of its volume
+    why   Its volume stays as it is and can be written; nothing is replicated any more.
+    mend  srshell vm rm {vm}
+
 SR7100 event: {group} is torn down on both sides.
     rule  after both tear-downs the volumes are ordinary and the logs free
     why   Both sides keep their data.

@@ -25,7 +25,7 @@ R54 C H SR6012: Status lists name, role, state and health; exactly one side is p
     by     check_roles
 
 R55 - H SR5101: The initial copy is not RPO 0.
-    by     check_failover
+    by     health check_failover
     why    The recovery point shown is unknown until the first fence; failover is refused.
 
 R56 D9 H SR9106: Machines are added when delta replication is up and running.
@@ -47,13 +47,13 @@ R60 C H SR6015: A planned failover starts with PrepareForFailover on the primary
     why    Native prepares as the first step of the failover; strict asks for the command.
 
 R61 C H SR6016: Failover is run on the recovery group.
-    native warned
+    native not_applicable
     strict enforced
     by     check_failover
     why    Native accepts the name of either group and prints the direction that it resolved.
 
 R62 C H SR6017: PrepareForFailover on a secondary is refused.
-    native warned
+    native not_applicable
     strict enforced
     by     check_prepare
     why    Native accepts the name of either group and prints the direction that it resolved.

@@ -60,7 +60,7 @@ R14 B L SR8005: A 10 GbE, iWARP or InfiniBand connection is preferred.
     why    The article prefers it and does not demand it.
 
 R15 B L/H SR8001: The sites reach each other in both directions.
-    by     check_pair check_enable check_refresh
+    by     check_pair check_enable
     why    Ports 445, 5445 and 5985 belong to the original; checked is srshell's own link address.
 
 R16 B H SR1006: The operator is administrator on both sides.
