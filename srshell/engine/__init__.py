@@ -1,1 +1,1 @@
-"""The engine carries out decisions on storage and transport, and serves reads and writes."""
+"""The engine: carries out, on disk and link, what the pure decisions of `srshell.replication` ask for."""

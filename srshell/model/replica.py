@@ -142,7 +142,9 @@ class Superblock:
     started: bool = False  # both providers were refreshed: the link is wanted
     suspended: bool = False
     torn_down: bool = False
-    yields: bool = False  # lost a split brain: its own writes are given up, their blocks are copied over
+    yields: bool = (
+        False  # lost a split brain: its own writes are given up, their blocks are copied over
+    )
     lost_unix: float = 0.0  # primary: since when the peer is away; 0 while it is not
     owner_term: int = 0
     operation: str = ""  # the role change that was carried out last, so that a repeat is harmless
@@ -161,7 +163,9 @@ class Standing:
     tail_crc: int  # body_crc of the frame that ends with tail_lsn; 0 when the log does not hold it
     log_first_lsn: int  # first LSN that the log can replay
     acked_alone_lsn: int  # last LSN that may have been acknowledged without the peer; 0: none
-    marked_from_lsn: int  # blocks written after this LSN are in the bitmap or in the log; -1: unknown
+    marked_from_lsn: (
+        int  # blocks written after this LSN are in the bitmap or in the log; -1: unknown
+    )
     alone: bool = False
     unclean: bool = False
     yields: bool = False

@@ -98,7 +98,9 @@ class Destination:
         if frame.last_lsn <= self.received_lsn:
             return Drop()
         if frame.first_lsn != self.received_lsn + 1:
-            return RefuseFrame(f"frame begins at LSN {frame.first_lsn}, expected {self.received_lsn + 1}")
+            return RefuseFrame(
+                f"frame begins at LSN {frame.first_lsn}, expected {self.received_lsn + 1}"
+            )
         self.received_lsn = frame.last_lsn
         return Append()
 

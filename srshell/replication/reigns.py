@@ -37,7 +37,9 @@ def next_epoch(superblock: Superblock, nonce: int) -> Epoch:
 def begin_era(superblock: Superblock, epoch: Epoch, start_lsn: int) -> Superblock:
     """Append an era.  Raises RefusedStep when the history is full or the epoch is not newer."""
     if len(superblock.history) >= HISTORY_LIMIT:
-        message = f"the history holds {HISTORY_LIMIT} epochs; it is shortened once both sides are in sync"
+        message = (
+            f"the history holds {HISTORY_LIMIT} epochs; it is shortened once both sides are in sync"
+        )
         raise RefusedStep(message)
     newest = max((era.epoch.number for era in superblock.history), default=0)
     if epoch.number <= max(newest, superblock.promised_epoch - 1):
@@ -46,13 +48,13 @@ def begin_era(superblock: Superblock, epoch: Epoch, start_lsn: int) -> Superbloc
     return attrs.evolve(superblock, history=history, promised_epoch=epoch.number)
 
 
-def go_alone(
-    superblock: Superblock, epoch: Epoch, tail_lsn: int, now_unix: float
-) -> Superblock:
+def go_alone(superblock: Superblock, epoch: Epoch, tail_lsn: int, now_unix: float) -> Superblock:
     """Let the primary acknowledge without its peer; ``tail_lsn`` is the durable end of its log."""
     _require(superblock, ReplicaRole.PRIMARY)
     begun = begin_era(superblock, epoch, tail_lsn)
-    return attrs.evolve(begun, alone=True, unclean=False, lost_unix=superblock.lost_unix or now_unix)
+    return attrs.evolve(
+        begun, alone=True, unclean=False, lost_unix=superblock.lost_unix or now_unix
+    )
 
 
 def resume_reign(superblock: Superblock, epoch: Epoch, tail_lsn: int) -> Superblock:
@@ -66,7 +68,9 @@ def demote(superblock: Superblock, operation: str, promised_epoch: int) -> Super
     """End the reign of a sealed primary; the promised epoch keeps it from any older one."""
     _require(superblock, ReplicaRole.PRIMARY)
     if superblock.alone:
-        raise RefusedStep("a primary that acknowledges alone cannot be demoted in a planned failover")
+        raise RefusedStep(
+            "a primary that acknowledges alone cannot be demoted in a planned failover"
+        )
     promised = max(superblock.promised_epoch, promised_epoch)
     return attrs.evolve(
         superblock,

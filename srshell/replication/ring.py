@@ -28,6 +28,7 @@ class HeldFrame:
     chain: int  # its prev_crc
     crc: int  # its body_crc
     payload_bytes: int
+    extents: tuple[tuple[int, int, int], ...] = attrs.field(repr=False)  # volume, offset, length
 
 
 @attrs.frozen

@@ -72,7 +72,8 @@ class LogScan:
         self.next_lsn = self.superblock.head_lsn
         segments = self.superblock.segments
         self.segment = max(
-            (i for i, segment in enumerate(segments) if segment.first_lsn <= self.next_lsn), default=0
+            (i for i, segment in enumerate(segments) if segment.first_lsn <= self.next_lsn),
+            default=0,
         )
         if segments[self.segment].first_lsn == self.next_lsn:
             self._enter(self.segment)
@@ -148,6 +149,7 @@ class LogScan:
                 header.prev_crc,
                 header.body_crc,
                 header.body_bytes,
+                tuple((record.volume, record.offset, record.length) for record in records),
             )
         )
         self.records.extend(records)

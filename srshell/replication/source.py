@@ -81,6 +81,12 @@ class LinkUp:
     peer_lsn: int
     copying: bool
     lag_bytes: int
+    settled: bool = True
+
+
+@attrs.frozen
+class LinkSettled:
+    """The link has held long enough after a loss to count as back."""
 
 
 @attrs.frozen
@@ -128,6 +134,7 @@ SourceEvent = (
     | PeerConfirmed
     | CopyFinished
     | LinkUp
+    | LinkSettled
     | LinkDown
     | PeerTimeout
     | Fenced
@@ -191,6 +198,7 @@ class Source:
     acked_lsn: int
     alone: bool
     copying: bool = False
+    settled: bool = True
     fence_sent: bool = False
     lag_bytes: int = 0
 
@@ -207,6 +215,9 @@ class Source:
                 instructions = self._peer_progressed(event)
             case LinkUp():
                 instructions = self._link_up(event)
+            case LinkSettled():
+                self.settled = True
+                instructions = self._try_fence()
             case LinkDown():
                 instructions = self._link_down()
             case PeerTimeout():
@@ -223,6 +234,11 @@ class Source:
                 assert_never(event)
         self._check()
         return instructions
+
+    def adopt_tail(self, lsn: int) -> None:
+        """Take records that a crashed primary pulled from its peer's longer log."""
+        assert self.phase is Phase.READ_ONLY, self
+        self.last_lsn = self.flushed_lsn = max(self.last_lsn, lsn)
 
     def _check(self) -> None:
         assert self.acked_lsn <= self.flushed_lsn <= self.last_lsn, self
@@ -259,7 +275,7 @@ class Source:
         return [*self._acknowledge(), *self._try_fence()]
 
     def _try_fence(self) -> list[Instruction]:
-        caught_up = not self.copying and self.lag_bytes <= FENCE_LAG_BYTES
+        caught_up = self.settled and not self.copying and self.lag_bytes <= FENCE_LAG_BYTES
         if self.phase is Phase.CATCHING_UP and caught_up:
             self.phase = Phase.FENCING
         ready = self.phase is Phase.FENCING and not self.fence_sent
@@ -272,6 +288,7 @@ class Source:
         self.confirmed_lsn = event.peer_lsn
         self.copying = event.copying
         self.lag_bytes = event.lag_bytes
+        self.settled = event.settled
         self.fence_sent = False
         # A source that never acknowledged alone has a peer that holds every acknowledged write already.
         self.phase = Phase.CATCHING_UP if self.alone else Phase.FENCING

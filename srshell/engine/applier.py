@@ -1,0 +1,201 @@
+"""Destage: committed records go from the log to the volumes; checkpoints give log space back.
+
+Always true:
+
+(1) Records reach a volume in LSN order and only when committed.
+(2) An ordered job (a copied extent, a digest) runs after the records that were committed when it was
+    handed in, and before any that were committed later.
+(3) A checkpoint goes: sync volumes, then bitmap pages, then superblock; only then is log space reused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from srshell.codec.log_frame import Record
+from srshell.engine.core import Core
+from srshell.model.errors import SrError
+from srshell.model.replica import Superblock
+from srshell.storage import StorageError
+
+_BATCH_BYTES = 8 << 20
+_BATCH_RECORDS = 2048
+_JOBS_AT_ONCE = 16
+# Without a peer, the log keeps at most this share of the ring for a replay; the rest is marked blocks.
+_KEEP_SHARE = 0.5
+
+
+@attrs.frozen
+class _OrderedJob:
+    after_lsn: int
+    run: Callable[[], Awaitable[None]]
+
+
+class Applier:
+    """The only writer of the volumes of one replica."""
+
+    def __init__(self, core: Core) -> None:
+        """Begin idle; `run` and `run_checkpoints` are the tasks."""
+        self._core = core
+        self._jobs: deque[_OrderedJob] = deque()
+        self._wake = asyncio.Event()
+        self._checkpointing = asyncio.Lock()
+        self._space_wanted = asyncio.Event()
+        self.running = False
+
+    def commit(self, lsn: int) -> None:
+        """Let records up to ``lsn`` be applied."""
+        if lsn > self._core.committed_lsn:
+            assert lsn <= self._core.log.durable_lsn, (lsn, self._core.log.durable_lsn)
+            self._core.committed_lsn = lsn
+            self._wake.set()
+
+    def submit(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Hand in an ordered job; it must not raise anything but StorageError."""
+        self._jobs.append(_OrderedJob(self._core.committed_lsn, run))
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Wake the tasks so that they see that the replica closes."""
+        self._wake.set()
+        self._space_wanted.set()
+
+    async def run(self) -> None:
+        """Apply until the replica closes or fails."""
+        core = self._core
+        try:
+            while not (core.closing or core.failure):
+                if not await self._step():
+                    self._wake.clear()
+                    await self._wake.wait()
+        except StorageError as error:
+            core.fail(error)
+
+    async def _step(self) -> bool:
+        core = self._core
+        if self._jobs and self._jobs[0].after_lsn <= core.applied_lsn:
+            await self._run_jobs()
+            return True
+        limit_lsn = (
+            min(core.committed_lsn, self._jobs[0].after_lsn) if self._jobs else core.committed_lsn
+        )
+        batch = self._take(limit_lsn)
+        if not batch:
+            return False
+        await core.volumes.apply(batch)
+        for _ in batch:
+            core.overlay.remove_oldest()
+        core.applied_lsn = batch[-1].lsn
+        core.wake()
+        return True
+
+    async def _run_jobs(self) -> None:
+        batch: list[_OrderedJob] = []
+        while (
+            self._jobs
+            and self._jobs[0].after_lsn <= self._core.applied_lsn
+            and len(batch) < _JOBS_AT_ONCE
+        ):
+            batch.append(self._jobs.popleft())
+        results = await asyncio.gather(*(job.run() for job in batch), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def _take(self, limit_lsn: int) -> list[Record]:
+        batch: list[Record] = []
+        size_bytes = 0
+        for record in self._core.overlay.records:
+            if record.lsn > limit_lsn or size_bytes >= _BATCH_BYTES or len(batch) >= _BATCH_RECORDS:
+                break
+            batch.append(record)
+            size_bytes += len(record.payload)
+        return batch
+
+    async def settle(self) -> None:
+        """Wait until everything committed is applied and no ordered job waits."""
+        core = self._core
+        while core.applied_lsn < core.committed_lsn or self._jobs:
+            await core.progressed()
+
+    async def run_checkpoints(self) -> None:
+        """Take a checkpoint now and then, and whenever log space is wanted."""
+        core = self._core
+        while not (core.closing or core.failure):
+            try:
+                async with asyncio.timeout(core.world.limits.checkpoint_seconds):
+                    await self._space_wanted.wait()
+            except TimeoutError:
+                pass
+            self._space_wanted.clear()
+            if core.closing or core.failure:
+                return
+            behind = core.applied_lsn > core.superblock.checkpoint_lsn
+            if behind or self._forgettable() or self._short_of_space():
+                try:
+                    await self.checkpoint()
+                except SrError:
+                    return
+
+    def want_space(self) -> None:
+        """Ask for a checkpoint soon: the log is filling."""
+        self._space_wanted.set()
+
+    def _short_of_space(self) -> bool:
+        return self._core.ring.free_bytes < self._core.ring.ring_bytes * (1 - _KEEP_SHARE)
+
+    def _forgettable(self) -> bool:
+        frames = self._core.ring.frames
+        return bool(frames) and frames[0].last_lsn <= self._keep_after(self._core.applied_lsn)
+
+    def _keep_after(self, applied_lsn: int) -> int:
+        """Return the LSN up to which the log is needed by nobody."""
+        if self._core.source is None:
+            return applied_lsn
+        return min(applied_lsn, self._core.source.confirmed_lsn)
+
+    async def checkpoint(self) -> None:
+        """Make the applied records durable in the volumes and give their log space back.
+
+        Raises SrError SR9220 after failing the replica on a device error.
+        """
+        core = self._core
+        async with self._checkpointing:
+            core.check_usable()
+            applied_lsn = core.applied_lsn
+            try:
+                await core.volumes.sync()
+                forget_lsn = max(self._keep_after(applied_lsn), self._overrun(applied_lsn))
+                await core.dirty.write_pages(core.log_device)
+            except StorageError as error:
+                raise core.fail(error) from error
+
+            def checkpointed(current: Superblock) -> Superblock:
+                reached = max(current.checkpoint_lsn, applied_lsn)
+                return attrs.evolve(current, checkpoint_lsn=reached)
+
+            await core.persist(checkpointed, forget_lsn=forget_lsn)
+
+    def _overrun(self, applied_lsn: int) -> int:
+        """Mark the blocks of the oldest frames that must go although the peer lacks them.
+
+        Only while this side acknowledges alone with no peer in step: then the bitmap takes over.
+        """
+        core = self._core
+        source = core.source
+        if source is None or not core.log_may_overrun() or not self._short_of_space():
+            return 0
+        forget_lsn = 0
+        excess_bytes = core.ring.ring_bytes * _KEEP_SHARE - core.ring.free_bytes
+        for frame in core.ring.frames:
+            if excess_bytes <= 0 or frame.last_lsn > applied_lsn:
+                break
+            if frame.last_lsn > source.confirmed_lsn:
+                core.dirty.mark_extents(frame.extents)
+            forget_lsn = frame.last_lsn
+            excess_bytes -= frame.total_bytes
+        return forget_lsn

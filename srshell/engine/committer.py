@@ -1,0 +1,211 @@
+"""Group commit: writes that wait together become one frame, one log write, one sync, one message.
+
+Always true:
+
+(1) LSNs are given out here alone, in the order in which writes were handed in.
+(2) While the log writes one frame, the next one collects; at queue depth 1 nothing is delayed.
+(3) A write's future is resolved by an acknowledgement of the source machine, or by an error that says
+    whether the outcome is unknown; never silently dropped.
+(4) A frame is made under ``core.frames``: whoever holds it finds every assigned LSN in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+
+from srshell.codec.log_frame import (
+    HEADER_BYTES,
+    ROW_BYTES,
+    FrameBody,
+    Record,
+    RecordKind,
+    pack_body,
+)
+from srshell.engine.applier import Applier
+from srshell.engine.core import Core
+from srshell.engine.log_file import extents_of
+from srshell.model.errors import SrError
+from srshell.replication.ring import SECTOR_BYTES
+from srshell.replication.source import (
+    ACKS_ALONE,
+    ADMITS_WRITES,
+    FrameBuilt,
+    Instruction,
+    LogFlushed,
+)
+from srshell.storage import StorageError
+
+_RECORDS_MAX = 4096
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """A write that was handed in."""
+
+    kind: RecordKind
+    volume: int
+    offset: int
+    length: int
+    payload: bytes
+    done: asyncio.Future[int]
+    lsn: int = 0
+
+
+class Committer:
+    """Takes writes, makes frames, resolves acknowledged writes; one per primary."""
+
+    def __init__(
+        self,
+        core: Core,
+        applier: Applier,
+        carry_out: Callable[[list[Instruction]], None],
+        offer: Callable[[FrameBody], None],
+    ) -> None:
+        """``carry_out`` gets the machine's instructions; ``offer`` hands a new frame to the link."""
+        self._core = core
+        self._applier = applier
+        self._carry_out = carry_out
+        self._offer = offer
+        self._queue: deque[_Waiting] = deque()
+        self._unacked: deque[_Waiting] = deque()
+        self._wake = asyncio.Event()
+        self.sealed_by = ""
+        self.locked: list[tuple[int, int, int]] = []
+        self.writes_total = 0
+        self.written_bytes_total = 0
+        self.frames_total = 0
+
+    def submit(
+        self, kind: RecordKind, volume: int, offset: int, length: int, payload: bytes
+    ) -> asyncio.Future[int]:
+        """Hand in a write; the future gives its LSN once it is acknowledged."""
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(kind, volume, offset, length, payload, done))
+        self._wake.set()
+        return done
+
+    def poke(self) -> None:
+        """Look again: a lock was released, room appeared, the phase changed, or the replica closes."""
+        self._wake.set()
+
+    def acknowledge(self, lsn: int) -> None:
+        """Resolve every write up to ``lsn``."""
+        unacked = self._unacked
+        while unacked and unacked[0].lsn <= lsn:
+            waiting = unacked.popleft()
+            self.writes_total += 1
+            self.written_bytes_total += waiting.length
+            if not waiting.done.done():
+                waiting.done.set_result(waiting.lsn)
+
+    def fail_waiting(self, error: Callable[[bool], SrError]) -> None:
+        """Fail all writes: ``error(True)`` for those in the log, whose outcome is unknown."""
+        for waiting in self._unacked:
+            if not waiting.done.done():
+                waiting.done.set_exception(error(True))
+        for waiting in self._queue:
+            if not waiting.done.done():
+                waiting.done.set_exception(error(False))
+        self._queue.clear()
+
+    async def run(self) -> None:
+        """Make frames until the replica closes, fails or loses its role."""
+        core = self._core
+        source = core.source
+        while core.source is source and not (core.closing or core.failure):
+            self._wake.clear()
+            batch = self._take()
+            if not batch:
+                await self._wake.wait()
+                continue
+            try:
+                await self._wait_for_room(batch)
+                async with core.frames:
+                    await self._commit(batch)
+            except SrError:
+                return
+
+    def _take(self) -> list[_Waiting]:
+        source = self._core.source
+        admitted = source is not None and source.phase in ADMITS_WRITES and not self.sealed_by
+        if not admitted or not self._queue or self._must_hold_back():
+            return []
+        limit_bytes = self._core.world.limits.frame_bytes
+        batch: list[_Waiting] = []
+        body_bytes = HEADER_BYTES
+        while self._queue and len(batch) < _RECORDS_MAX:
+            waiting = self._queue[0]
+            body_bytes += ROW_BYTES + len(waiting.payload)
+            if (batch and body_bytes > limit_bytes) or (self.locked and self._is_locked(waiting)):
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    def _must_hold_back(self) -> bool:
+        """Keep what is not acknowledged below half of the log, and what is not applied in memory small."""
+        core = self._core
+        assert core.source is not None
+        if core.overlay.payload_bytes > core.world.limits.unapplied_bytes:
+            return True
+        if core.source.phase in ACKS_ALONE:
+            return False
+        return core.ring.bytes_after(core.source.acked_lsn) > core.ring.ring_bytes // 2
+
+    def _is_locked(self, waiting: _Waiting) -> bool:
+        end = waiting.offset + waiting.length
+        return any(
+            volume == waiting.volume and offset < end and waiting.offset < offset + length
+            for volume, offset, length in self.locked
+        )
+
+    async def _wait_for_room(self, batch: list[_Waiting]) -> None:
+        total_bytes = _frame_bytes(batch)
+        while not self._core.log.has_room(total_bytes):
+            self._applier.want_space()
+            await self._core.progressed()
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        core = self._core
+        source = core.source
+        admitted = source is not None and source.phase in ADMITS_WRITES and not self.sealed_by
+        if source is None or not admitted or any(map(self._is_locked, batch)):
+            # The role, the seal or a lock changed while this waited: decide again.
+            self._queue.extendleft(reversed(batch))
+            return
+        first_lsn = source.last_lsn + 1
+        records = []
+        for lsn, waiting in enumerate(batch, first_lsn):
+            waiting.lsn = lsn
+            records.append(
+                Record(
+                    lsn,
+                    waiting.kind,
+                    waiting.volume,
+                    waiting.offset,
+                    waiting.length,
+                    waiting.payload,
+                )
+            )
+        body = pack_body(core.superblock.history[-1].epoch.number, first_lsn, records)
+        source.handle(FrameBuilt(body.last_lsn))
+        self._unacked.extend(batch)
+        for record in records:
+            core.overlay.add(record)
+        self._offer(body)
+        try:
+            await core.log.append([(body, extents_of(records))])
+        except StorageError as error:
+            raise core.fail(error) from error
+        self.frames_total += 1
+        if core.source is source:
+            self._carry_out(source.handle(LogFlushed(body.last_lsn)))
+        core.wake()
+
+
+def _frame_bytes(batch: list[_Waiting]) -> int:
+    body_bytes = HEADER_BYTES + sum(ROW_BYTES + len(waiting.payload) for waiting in batch)
+    return -(-body_bytes // SECTOR_BYTES) * SECTOR_BYTES

@@ -1,0 +1,259 @@
+"""What the parts of one replica share: its files, its place in the log, and how it fails.
+
+Always true:
+
+(1) `superblock` is what the disk holds.
+(2) After `fail` nothing more is written: the replica is FAILED, waiting writes end as outcome unknown.
+(3) `committed_lsn` never passes the durable end of the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from srshell.codec.errors import FormatError
+from srshell.codec.log_frame import FrameBody
+from srshell.engine.dirty_map import DirtyMap
+from srshell.engine.log_file import Extents, LogFile
+from srshell.engine.overlay import Overlay
+from srshell.engine.superblock_file import SuperblockFile
+from srshell.engine.volume_set import VolumeSet
+from srshell.engine.world import World
+from srshell.model.errors import SrError
+from srshell.model.replica import ReplicaData, Segment, Superblock
+from srshell.replication.destination import Destination
+from srshell.replication.ring import HeldFrame, Ring
+from srshell.replication.source import Phase, Source
+from srshell.storage import BlockFile, StorageError
+
+T = TypeVar("T")
+Change = Callable[[Superblock], Superblock]
+
+
+@attrs.frozen
+class ReplicaEvent:
+    """Something that people and journals want to know; ``kind`` is one word."""
+
+    kind: str
+    text: str
+    facts: dict[str, str] = attrs.field(factory=dict)
+
+
+def unchanged(superblock: Superblock) -> Superblock:
+    """Return the superblock as it is: only the log's pointers are written anew."""
+    return superblock
+
+
+@attrs.define(eq=False)
+class Core:
+    """One replica's state and files.  The parts of the engine act on it; nothing else does."""
+
+    world: World
+    log_path: str
+    log_device: BlockFile
+    superblocks: SuperblockFile
+    log: LogFile
+    dirty: DirtyMap
+    overlay: Overlay
+    volumes: VolumeSet
+    source: Source | None
+    destination: Destination | None
+    committed_lsn: int
+    applied_lsn: int
+    failure: str = ""
+    closing: bool = False
+    progress: asyncio.Event = attrs.field(factory=asyncio.Event)
+    failed: asyncio.Event = attrs.field(factory=asyncio.Event)
+    #: Held by whatever changes roles, epochs or the meaning of the link: one at a time.
+    transition: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    #: Held while a frame is made: between two frames every assigned LSN is in the log.
+    frames: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    listeners: list[Callable[[ReplicaEvent], None]] = attrs.field(factory=list)
+    on_failure: list[Callable[[], None]] = attrs.field(factory=list)
+
+    @property
+    def superblock(self) -> Superblock:
+        """Return the durable superblock."""
+        return self.superblocks.current
+
+    @property
+    def ring(self) -> Ring:
+        """Return the log's space."""
+        return self.log.ring
+
+    @property
+    def confirmed_lsn(self) -> int:
+        """Return what the peer is known to hold; for a secondary, what its superblock says."""
+        return self.source.confirmed_lsn if self.source else self.superblock.confirmed_lsn
+
+    def log_may_overrun(self) -> bool:
+        """Tell whether marked blocks may stand in for log records that the peer lacks."""
+        return self.source is not None and self.source.phase is Phase.ALONE
+
+    async def persist(self, change: Change = unchanged, *, forget_lsn: int = 0) -> Superblock:
+        """Make a change durable together with the log's present pointers.
+
+        ``forget_lsn``: log records up to there are given up by the same write.
+
+        Raises SrError SR9220 after failing the replica when the disk does not take it.
+        """
+
+        def changed(current: Superblock) -> Superblock:
+            ring = self.ring
+            ring.forget_through(forget_lsn)
+            pointed = attrs.evolve(
+                current,
+                generation=current.generation + 1,
+                head_lsn=ring.head_lsn,
+                head_position=ring.head_position,
+                head_chain=ring.head_chain,
+                segments=live_segments(current, ring.head_lsn),
+                durable_lsn=self.log.durable_lsn,
+                confirmed_lsn=self.confirmed_lsn,
+            )
+            return change(pointed)
+
+        self.check_usable()
+        try:
+            superblock = await uninterrupted(self.superblocks.write(changed))
+        except StorageError as error:
+            raise self.fail(error) from error
+        self.ring.durable_head_position = superblock.head_position
+        self.wake()
+        return superblock
+
+    def wake(self) -> None:
+        """Let everything that waits for progress look again."""
+        self.progress.set()
+        self.progress = asyncio.Event()
+
+    async def append(self, frames: Sequence[tuple[FrameBody, Extents]]) -> None:
+        """Append frames and sync.  Raises SrError after failing the replica."""
+        try:
+            await self.log.append(frames)
+        except StorageError as error:
+            raise self.fail(error) from error
+        self.wake()
+
+    async def read_body(self, held: HeldFrame, epoch: int) -> FrameBody:
+        """Read a durable frame back.  Raises SrError after failing the replica."""
+        try:
+            return await self.log.read_body(held, epoch, len(held.extents))
+        except (StorageError, FormatError) as error:
+            raise self.fail(error) from error
+
+    async def write_dirty_pages(self) -> None:
+        """Make the dirty map durable.  Raises SrError after failing the replica."""
+        try:
+            await self.dirty.write_pages(self.log_device)
+        except StorageError as error:
+            raise self.fail(error) from error
+
+    def cut_log(self, lsn: int) -> None:
+        """Forget the records after ``lsn``; the caller makes it durable at once."""
+        assert self.applied_lsn <= lsn or lsn < self.ring.head_lsn, (self.applied_lsn, lsn)
+        self.ring.cut_after(lsn)
+        while self.overlay.records and self.overlay.records[-1].lsn > lsn:
+            self.overlay.remove_newest()
+
+    def begin_segment(self, segment: Segment) -> None:
+        """Go on in a new segment of the log; the caller makes it durable at once."""
+        ring = self.ring
+        if not ring.frames:
+            ring.head_lsn = segment.first_lsn
+        ring.tail_position = segment.position
+        ring.chain = segment.seed
+        self.log.salt = segment.salt
+        self.log.durable_lsn = segment.first_lsn - 1
+
+    def follow(self) -> None:
+        """Be secondary from the durable end of the log on."""
+        tail_lsn = self.log.durable_lsn
+        checkpoint_lsn = self.superblock.checkpoint_lsn
+        # Before a copy the log begins anew after the base, which counts as applied.
+        self.applied_lsn = max(min(self.applied_lsn, tail_lsn), checkpoint_lsn)
+        self.committed_lsn = self.applied_lsn
+        self.source = None
+        self.destination = Destination(tail_lsn, tail_lsn, self.committed_lsn, self.committed_lsn)
+
+    async def progressed(self) -> None:
+        """Wait until something moved; raises SrError when the replica failed or closes."""
+        self.check_usable()
+        await self.progress.wait()
+        self.check_usable()
+
+    def check_usable(self) -> None:
+        """Raise SrError SR9220 or SR9224 when the replica failed or is closing."""
+        if self.failure:
+            raise SrError.make(
+                "SR9220", facts=self.failure, operation="replication", file=self.log_path
+            )
+        if self.closing:
+            raise SrError.make("SR9224", volume=self.superblock.group, reason="it is being closed")
+
+    def fail(self, error: StorageError | FormatError | str) -> SrError:
+        """Stop for good: a device error fails the replica and is never retried.  Returns the error."""
+        first = not self.failure
+        if first:
+            self.failure = str(error)
+            self.failed.set()
+            self.wake()
+            for stop in self.on_failure:
+                stop()
+            self.tell("failure", f"this side failed: {self.failure}")
+        return SrError.make(
+            "SR9220", facts=self.failure, operation="replication", file=self.log_path
+        )
+
+    async def record_failure(self) -> None:
+        """Try to make the failure durable; a disk that does not take it will show it again itself."""
+        failure = self.failure
+
+        def failed(current: Superblock) -> Superblock:
+            return attrs.evolve(
+                current,
+                generation=current.generation + 1,
+                data=ReplicaData.FAILED,
+                failure=failure[:500],
+            )
+
+        try:
+            await self.superblocks.write(failed)
+        except StorageError as error:
+            self.tell("failure", f"the failure could not be recorded: {error}")
+
+    def tell(self, kind: str, text: str, **facts: object) -> None:
+        """Hand an event to every listener."""
+        event = ReplicaEvent(kind, text, {name: str(value) for name, value in facts.items()})
+        for listener in self.listeners:
+            listener(event)
+
+
+async def uninterrupted(step: Coroutine[Any, Any, T]) -> T:
+    """Run a step to its end even when the task is cancelled: what is durable must be remembered."""
+    task = asyncio.ensure_future(step)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+        except Exception:  # noqa: BLE001  (raised below, from the task itself)
+            break
+    if cancelled:
+        raise asyncio.CancelledError
+    return task.result()
+
+
+def live_segments(superblock: Superblock, head_lsn: int) -> tuple[Segment, ...]:
+    """Return the segments that still hold LSNs from ``head_lsn`` on."""
+    segments = superblock.segments
+    first = 0
+    for index in range(1, len(segments)):
+        if segments[index].first_lsn <= head_lsn:
+            first = index
+    return segments[first:]

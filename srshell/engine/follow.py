@@ -1,0 +1,308 @@
+"""One link as seen by the secondary: frames are logged and confirmed, extents stored, fences made durable.
+
+Always true:
+
+(1) A frame is confirmed only after it is durable in this side's log.
+(2) Extents and records reach the volumes in the order in which the link brought them (see `Applier`).
+(3) Every step of a fence is durable here before it is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import assert_never
+
+import attrs
+
+from srshell.codec.errors import FormatError
+from srshell.codec.log_frame import (
+    MAX_FRAME_BYTES,
+    FrameBody,
+    Record,
+    body_from_bytes,
+    unpack_records,
+)
+from srshell.codec.messages import (
+    Bye,
+    Commit,
+    Compare,
+    Compared,
+    Confirm,
+    Digest,
+    DigestReply,
+    Extent,
+    ExtentStored,
+    Fence,
+    FenceClosed,
+    Fenced,
+    Frame,
+    LogDigest,
+    LogDigestReply,
+    Message,
+    Ping,
+    Policy,
+    PolicyStored,
+    Pong,
+    check_extent,
+)
+from srshell.engine.applier import Applier
+from srshell.engine.copier import digest
+from srshell.engine.core import Core
+from srshell.engine.log_file import Extents, extents_of
+from srshell.model.errors import SrError
+from srshell.model.replica import OnPeerLoss, Superblock
+from srshell.replication import destination as machine
+from srshell.replication import reigns
+from srshell.storage import StorageError
+from srshell.transport.link import Link, LinkClosed
+
+_APPEND_BYTES = 4 << 20
+_SYNC_BYTES = 32 << 20
+_LOG_ROWS_MAX = 20_000
+
+
+class Follow:
+    """The secondary's end of one link, from the handshake to the close."""
+
+    def __init__(self, core: Core, link: Link, applier: Applier) -> None:
+        """Take over a link on which the handshake is over."""
+        self._core = core
+        self._applier = applier
+        self.link = link
+        self._frames: deque[tuple[FrameBody, tuple[Record, ...]]] = deque()
+        self._arrived = asyncio.Event()
+        self._heard_at = asyncio.get_running_loop().time()
+        self._stopped = asyncio.Event()
+        self._stored: set[int] = set()
+        self._stored_through = 0
+        self._unsynced_bytes = 0
+        self._extents_waiting = 0
+        self.ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve the link until it closes; every frame that was taken is durable when this returns."""
+        await asyncio.gather(
+            self._until_closed(self._read()),
+            self._until_closed(self._append()),
+            self._until_closed(self._watch()),
+        )
+        self.ended.set()
+
+    async def _until_closed(self, task: Awaitable[None]) -> None:
+        with suppress(LinkClosed, SrError):
+            await task
+            return
+        self.close("the link ended")
+
+    def close(self, reason: str) -> None:
+        """Close the link; frames already taken are still made durable."""
+        with suppress(LinkClosed):
+            self.link.send(Bye(reason))
+        self.link.close()
+        self._stopped.set()
+        self._arrived.set()
+
+    async def _read(self) -> None:
+        while True:
+            message, payload = await self.link.receive()
+            self._heard_at = asyncio.get_running_loop().time()
+            try:
+                await self._take(message, payload)
+            except FormatError as error:
+                raise LinkClosed(f"damaged message: {error}") from error
+
+    async def _watch(self) -> None:
+        limits = self._core.world.limits
+        loop = asyncio.get_running_loop()
+        while not self.link.closed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limits.heartbeat_seconds):
+                    await self._stopped.wait()
+            if loop.time() - self._heard_at > limits.peer_timeout_seconds:
+                raise LinkClosed("the primary is silent")
+
+    async def _take(self, message: Message, payload: bytes | memoryview) -> None:
+        match message:
+            case Frame():
+                self._take_frame(message, payload)
+            case Commit():
+                self._committed(message.commit_lsn)
+            case Ping():
+                self._committed(message.commit_lsn)
+                self.link.send(
+                    Pong(message.sent_ns, self._core.log.durable_lsn, self._log_bytes_free())
+                )
+            case Extent():
+                self._take_extent(message, payload)
+            case Compare():
+                self._applier.submit(lambda: self._compare(message))
+            case Digest():
+                self._committed(message.as_of_lsn)
+                self._applier.submit(lambda: self._digest(message))
+            case LogDigest():
+                self._log_digest(message.first_lsn)
+            case Fence():
+                await self._persist(lambda sb: reigns.fence_stored(sb, message.history))
+                self._core.dirty.clear_all()
+                self.link.send(Fenced(message.lsn))
+            case FenceClosed():
+                await self._persist(reigns.fence_closed)
+            case Policy():
+                await self._store_policy(message)
+            case Bye():
+                raise LinkClosed(message.reason)
+            case _:
+                raise LinkClosed(f"unexpected {type(message).__name__}")
+
+    def _log_bytes_free(self) -> int:
+        return self._core.ring.free_bytes
+
+    def _machine(self) -> machine.Destination:
+        destination = self._core.destination
+        if destination is None:
+            raise LinkClosed("this side is secondary no more")
+        return destination
+
+    async def _persist(self, change: Callable[[Superblock], Superblock]) -> None:
+        async with self._core.transition:
+            if self.link.closed:
+                raise LinkClosed("the link closed")
+            await self._core.persist(change)
+
+    async def _store_policy(self, message: Policy) -> None:
+        policy = OnPeerLoss(message.on_peer_loss)
+        await self._persist(
+            lambda sb: attrs.evolve(
+                sb, on_peer_loss=policy, peer_may_ack_alone=message.may_ack_alone
+            )
+        )
+        self.link.send(PolicyStored(message.on_peer_loss, message.may_ack_alone))
+
+    def _take_frame(self, message: Frame, payload: bytes | memoryview) -> None:
+        body = body_from_bytes(
+            message.epoch, message.first_lsn, message.record_count, payload, message.body_crc
+        )
+        for instruction in self._machine().handle(
+            machine.FrameArrived(body.first_lsn, body.last_lsn)
+        ):
+            match instruction:
+                case machine.Append():
+                    records = unpack_records(body)
+                    self._check_ranges(records)
+                    self._frames.append((body, records))
+                    self._arrived.set()
+                case machine.Drop():
+                    self._confirm(self._core.log.durable_lsn)
+                case machine.RefuseFrame():
+                    raise LinkClosed(instruction.reason)
+                case machine.Confirm() | machine.Apply():
+                    raise AssertionError(instruction)
+                case _:
+                    assert_never(instruction)
+        self._committed(message.commit_lsn)
+
+    def _check_ranges(self, records: tuple[Record, ...]) -> None:
+        layouts = self._core.volumes.layouts
+        for record in records:
+            fits = record.volume < len(layouts)
+            if not fits or record.offset + record.length > layouts[record.volume].size_bytes:
+                raise LinkClosed(f"record {record.lsn} lies outside its volume")
+
+    async def _append(self) -> None:
+        """Append what arrived, as much as there is, with one sync for all of it."""
+        core = self._core
+        while self._frames or not self.link.closed:
+            self._arrived.clear()
+            if not self._frames:
+                await self._arrived.wait()
+                continue
+            batch = [self._frames.popleft()]
+            size_bytes = batch[0][0].total_bytes
+            while self._frames and size_bytes + self._frames[0][0].total_bytes <= _APPEND_BYTES:
+                batch.append(self._frames.popleft())
+                size_bytes += batch[-1][0].total_bytes
+            try:
+                await self._append_batch(batch)
+            except StorageError as error:
+                raise core.fail(error) from error
+        core.wake()
+
+    async def _append_batch(self, batch: list[tuple[FrameBody, tuple[Record, ...]]]) -> None:
+        core = self._core
+        for _, records in batch:
+            for record in records:
+                core.overlay.add(record)
+        frames = [(body, extents_of(records)) for body, records in batch]
+        # At the ring's end up to one frame is lost to the wrap.
+        if core.log.has_room(sum(body.total_bytes for body, _ in frames) + MAX_FRAME_BYTES):
+            await self._write(frames)
+            return
+        for frame in frames:
+            while not core.log.has_room(frame[0].total_bytes):
+                self._applier.want_space()
+                await core.progressed()
+            await self._write([frame])
+
+    async def _write(self, frames: list[tuple[FrameBody, Extents]]) -> None:
+        core = self._core
+        await core.log.append(frames)
+        for instruction in self._machine().handle(machine.FramesFlushed(frames[-1][0].last_lsn)):
+            if isinstance(instruction, machine.Confirm):
+                self._confirm(instruction.lsn)
+            elif isinstance(instruction, machine.Apply):
+                self._applier.commit(instruction.lsn)
+        core.wake()
+
+    def _confirm(self, lsn: int) -> None:
+        if not self.link.closed:
+            self.link.send(Confirm(lsn, self._core.applied_lsn, self._log_bytes_free()))
+
+    def _committed(self, lsn: int) -> None:
+        for instruction in self._machine().handle(machine.Committed(lsn)):
+            if isinstance(instruction, machine.Apply):
+                self._applier.commit(instruction.lsn)
+
+    def _take_extent(self, message: Extent, payload: bytes | memoryview) -> None:
+        check_extent(message, payload)
+        layouts = self._core.volumes.layouts
+        end = message.offset + message.length
+        if message.volume >= len(layouts) or end > layouts[message.volume].size_bytes:
+            raise LinkClosed("an extent lies outside its volume")
+        self._extents_waiting += 1
+        data = None if message.zero else payload
+        self._applier.submit(lambda: self._store(message, data))
+
+    async def _store(self, message: Extent, data: bytes | memoryview | None) -> None:
+        core = self._core
+        await core.volumes.store(message.volume, message.offset, message.length, data)
+        self._extents_waiting -= 1
+        self._unsynced_bytes += 0 if data is None else message.length
+        # Extents are stored side by side: only what is complete from the first one on counts.
+        self._stored.add(message.sequence)
+        while self._stored_through + 1 in self._stored:
+            self._stored_through += 1
+            self._stored.remove(self._stored_through)
+        if self._extents_waiting == 0 or self._unsynced_bytes >= _SYNC_BYTES:
+            self._unsynced_bytes = 0
+            through = self._stored_through
+            await core.volumes.sync()
+            if not self.link.closed:
+                self.link.send(ExtentStored(through))
+
+    async def _compare(self, message: Compare) -> None:
+        data = await self._core.volumes.read(message.volume, message.offset, message.length)
+        if not self.link.closed:
+            self.link.send(Compared(message.sequence, digest(data) == message.digest))
+
+    async def _digest(self, message: Digest) -> None:
+        data = await self._core.volumes.read(message.volume, message.offset, message.length)
+        if not self.link.closed:
+            self.link.send(DigestReply(message.sequence, digest(data)))
+
+    def _log_digest(self, first_lsn: int) -> None:
+        frames = [frame for frame in self._core.ring.frames if frame.first_lsn >= first_lsn]
+        rows = tuple((f.first_lsn, f.last_lsn, f.crc) for f in frames[-_LOG_ROWS_MAX:])
+        self.link.send(LogDigestReply(rows))

@@ -1,0 +1,156 @@
+"""Make a log volume ready for one side of a partnership.
+
+    | superblock slots 64 KiB | dirty bitmap of each volume | log ring, to the end |
+
+Always true:
+
+(1) Nothing is overwritten that belongs to another partnership: SrError SR3008.
+(2) The superblock is written last: a volume that was formatted half-way is still blank.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from srshell.codec.bitmap_page import PAGE_BYTES, page_count
+from srshell.codec.superblock import encode_superblock
+from srshell.engine.dirty_map import DirtyMap
+from srshell.engine.recovery import new_segment
+from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES, read_superblock
+from srshell.engine.world import World
+from srshell.model.errors import SrError
+from srshell.model.replica import (
+    Epoch,
+    Era,
+    ReplicaData,
+    ReplicaRole,
+    ReplicaSpec,
+    Superblock,
+    VolumeLayout,
+)
+from srshell.storage import BlockFile, Write
+
+_ZERO_PIECE = bytes(1 << 20)
+_SLOT_OF_FIRST_GENERATION = 1
+
+
+@attrs.frozen
+class LogLayout:
+    """How a log volume is divided, in bytes."""
+
+    volumes: tuple[VolumeLayout, ...]
+    ring_offset: int
+    ring_bytes: int
+
+    @property
+    def bitmap_bytes(self) -> int:
+        """Return what the bitmaps take."""
+        return self.ring_offset - SUPERBLOCK_AREA_BYTES
+
+
+def lay_out(spec: ReplicaSpec, ring_bytes_min: int) -> LogLayout:
+    """Divide the log volume.  Raises SrError SR2004 when the ring would be too small."""
+    offset = SUPERBLOCK_AREA_BYTES
+    layouts = []
+    for volume in spec.volumes:
+        pages = page_count(volume.size_bytes)
+        layouts.append(
+            VolumeLayout(
+                volume.name, volume.path, volume.size_bytes, volume.block_bytes, offset, pages
+            )
+        )
+        offset += pages * PAGE_BYTES
+    ring_bytes = (spec.log_bytes - offset) // PAGE_BYTES * PAGE_BYTES
+    if ring_bytes < ring_bytes_min:
+        facts = f"superblock and bitmaps take {offset} bytes, the ring needs {ring_bytes_min}"
+        raise SrError.make("SR2004", facts=facts, size=f"{spec.log_bytes} bytes")
+    return LogLayout(tuple(layouts), offset, ring_bytes)
+
+
+async def format_log(spec: ReplicaSpec, world: World) -> None:
+    """Write bitmaps, ring and superblock; harmless when this partnership did it before.
+
+    Raises SrError SR2004, SR3008, SR9210, SR9212 and StorageError.
+    """
+    layout = lay_out(spec, world.limits.ring_bytes_min)
+    file = await world.log_disk.open(spec.log_path)
+    try:
+        if not await _is_free(file, spec):
+            return
+        await _write_zeros(file, SUPERBLOCK_AREA_BYTES, spec.log_bytes)
+        dirty = DirtyMap(spec.partnership, layout.volumes)
+        if spec.role is ReplicaRole.PRIMARY:
+            dirty.mark_all()
+        else:
+            dirty.clear_all()
+        dirty.touch_all()
+        await dirty.write_pages(file)
+        superblock = _first_superblock(spec, layout, world)
+        slot_offset = SUPERBLOCK_AREA_BYTES // 4 * _SLOT_OF_FIRST_GENERATION
+        await file.write_at([Write(slot_offset, (encode_superblock(superblock),))], sync=True)
+        await file.drop_cache(0, spec.log_bytes)
+    finally:
+        await file.close()
+
+
+async def wipe_log(file: BlockFile) -> None:
+    """Forget the partnership: the volumes are ordinary again (rule R77)."""
+    await file.write_at([Write(0, (bytes(SUPERBLOCK_AREA_BYTES),))], sync=True)
+
+
+async def _is_free(file: BlockFile, spec: ReplicaSpec) -> bool:
+    found = await read_superblock(file)
+    if found is None:
+        return True
+    if (found.partnership, found.replica) == (spec.partnership, spec.replica):
+        return False
+    use = f"it belongs to the group {found.group} of {found.array}"
+    raise SrError.make(
+        "SR3008", facts=f"partnership {found.partnership}", log=spec.log_path, use=use
+    )
+
+
+async def _write_zeros(file: BlockFile, offset: int, end: int) -> None:
+    """Write the ring once through: a log that grows or has holes costs twice for each commit."""
+    while offset < end:
+        piece = _ZERO_PIECE[: end - offset]
+        await file.write_at([Write(offset, (piece,))])
+        offset += len(piece)
+    await file.sync()
+
+
+def _first_superblock(spec: ReplicaSpec, layout: LogLayout, world: World) -> Superblock:
+    primary = spec.role is ReplicaRole.PRIMARY
+    epoch = Epoch(1, world.randomness.getrandbits(63), spec.replica)
+    segment = new_segment(1, 0, world.randomness)
+    return Superblock(
+        generation=_SLOT_OF_FIRST_GENERATION,
+        partnership=spec.partnership,
+        replica=spec.replica,
+        peer=spec.peer,
+        group=spec.group,
+        peer_group=spec.peer_group,
+        array=spec.array,
+        peer_array=spec.peer_array,
+        initiator=spec.initiator,
+        peer_address=spec.peer_address,
+        volumes=layout.volumes,
+        ring_offset=layout.ring_offset,
+        ring_bytes=layout.ring_bytes,
+        role=spec.role,
+        data=ReplicaData.CONSISTENT if primary else ReplicaData.BLANK,
+        on_peer_loss=spec.on_peer_loss,
+        history=(Era(epoch, 0),) if primary else (),
+        segments=(segment,),
+        head_lsn=1,
+        head_position=0,
+        head_chain=segment.seed,
+        checkpoint_lsn=0,
+        durable_lsn=0,
+        confirmed_lsn=0,
+        alone=primary,
+        promised_epoch=1 if primary else 0,
+        compare=spec.seeded,
+        full_copy=primary,
+        owner_term=spec.owner_term,
+    )

@@ -1,0 +1,436 @@
+"""Two replicas meet: they exchange standings, reach the same verdict, and one follows the other.
+
+    both:       Hello, Hello;  decide() on each side;  Verdict, Verdict
+    primary:    [Pull .. Frames .. Pulled, then again]  [DirtyRequest .. Dirty]  Rejoin
+    secondary:  cuts its tail, makes history (and, before a copy, Inconsistent) durable;  Rejoined
+
+Always true:
+
+(1) Both sides hold their ``transition`` lock from Hello to Rejoined: no standing changes on the way.
+(2) Nothing is cut, copied or promised unless both sides computed the same verdict.
+(3) Before a copy begins the primary acknowledges alone, durably: an inconsistent peer protects nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, TypeVar
+
+import attrs
+from bitarray import bitarray
+
+from srshell.codec.bitmap_page import BITS_PER_PAGE
+from srshell.codec.log_frame import body_from_bytes, unpack_records
+from srshell.codec.messages import (
+    PROTOCOL,
+    Bye,
+    Dirty,
+    DirtyRequest,
+    Frame,
+    Hello,
+    Message,
+    Pull,
+    Pulled,
+    Refused,
+    Rejoin,
+    Rejoined,
+    Verdict,
+)
+from srshell.engine.core import Core
+from srshell.engine.log_file import extents_of
+from srshell.engine.recovery import new_segment, with_segment
+from srshell.engine.sender import epoch_at
+from srshell.model.replica import (
+    Divergence,
+    Flow,
+    OnPeerLoss,
+    ReplicaData,
+    ReplicaRole,
+    Standing,
+    Superblock,
+)
+from srshell.replication import reigns
+from srshell.replication import source as machine
+from srshell.replication.decide import UNKNOWN_LSN, Amount, Decision, Relation, decide, roles_after
+from srshell.transport.link import Link, LinkClosed
+
+M = TypeVar("M", bound=Message)
+_COPIES = frozenset({Amount.RESUME, Amount.BITMAP, Amount.CHECKSUM, Amount.FULL})
+_DIRTY_BYTES = 1 << 20
+
+
+class Incompatible(Exception):
+    """The two sides cannot work together now; ``relation`` says how, and nothing was changed."""
+
+    def __init__(self, relation: str, reason: str, theirs: Standing | None = None) -> None:
+        """Keep the verdict for status and events."""
+        super().__init__(reason)
+        self.relation = relation
+        self.reason = reason
+        self.theirs = theirs
+
+
+@attrs.frozen
+class Agreement:
+    """How a handshake ended."""
+
+    role: ReplicaRole
+    decision: Decision
+    theirs: Standing
+    start_lsn: int  # primary: the peer follows from here
+    peer_bytes_free: int
+    copy: Flow | None
+    compare: bool
+
+
+def standing(core: Core) -> Standing:
+    """Return what this side says of itself now; the caller holds ``transition``."""
+    superblock, ring = core.superblock, core.ring
+    source = core.source
+    tail_lsn = source.last_lsn if source is not None else core.log.durable_lsn
+    alone_lsn = 0
+    if superblock.alone:
+        alone_lsn = source.acked_lsn if source is not None and not superblock.unclean else tail_lsn
+    last = ring.frames[-1] if ring.frames else None
+    return Standing(
+        replica=superblock.replica,
+        role=superblock.role,
+        data=ReplicaData.FAILED if core.failure else superblock.data,
+        history=superblock.history,
+        tail_lsn=tail_lsn,
+        tail_crc=last.crc if last is not None and last.last_lsn == tail_lsn else 0,
+        log_first_lsn=ring.head_lsn,
+        acked_alone_lsn=alone_lsn,
+        marked_from_lsn=core.confirmed_lsn
+        if source is not None or superblock.yields
+        else UNKNOWN_LSN,
+        alone=superblock.alone,
+        unclean=superblock.unclean,
+        yields=superblock.yields,
+        base_lsn=superblock.base_lsn,
+        copy_id=superblock.copy_id,
+    )
+
+
+def divergence(core: Core, from_lsn: int) -> Divergence:
+    """Return what this side holds beyond ``from_lsn``: marked blocks and logged extents."""
+    blocks = [bits.copy() for bits in core.dirty.bits]
+    for frame in core.ring.frames:
+        if frame.last_lsn > from_lsn:
+            for volume, offset, length in frame.extents:
+                blocks[volume][offset // 4096 : -(-(offset + length) // 4096)] = 1
+    count = sum(bits.count() for bits in blocks)
+    return Divergence(from_lsn, core.ring.tail_lsn, count, count * 4096)
+
+
+class Parts(Protocol):
+    """What a handshake needs of the replica around it."""
+
+    async def apply_through(self, lsn: int) -> None:
+        """Bring every record up to ``lsn`` durably into the volumes."""
+
+    async def step_down(self) -> None:
+        """Stop giving out LSNs; writes that wait end as outcome unknown."""
+
+
+class Handshake:
+    """One handshake over one link."""
+
+    def __init__(self, core: Core, parts: Parts, link: Link, session: str) -> None:
+        """Begin; ``session`` names the link in both journals."""
+        self._core = core
+        self._parts = parts
+        self._link = link
+        self._session = session
+
+    async def run(self, hello: Hello | None) -> Agreement:
+        """Reach an agreement; ``hello`` was already read when the peer dialled.
+
+        Raises Incompatible, LinkClosed, SrError (device failure), TimeoutError.
+        """
+        while True:
+            mine = standing(self._core)
+            self._say_hello(mine)
+            if hello is None:
+                hello = await self._expect(Hello)
+            theirs = self._checked(hello)
+            hello = None
+            decision = await self._agree(mine, theirs)
+            roles = roles_after(mine, theirs, decision)
+            if roles is None:
+                raise Incompatible(decision.relation.value, _reason(decision, mine, theirs), theirs)
+            if roles == (ReplicaRole.SECONDARY, ReplicaRole.SECONDARY):
+                raise Incompatible("no-primary", "neither side is primary", theirs)
+            role = roles[0]
+            if role is ReplicaRole.PRIMARY and decision.relation is Relation.TARGET:
+                await self._pull_tail(decision.common_lsn)
+            elif role is ReplicaRole.SECONDARY and decision.relation is Relation.SOURCE:
+                await self._serve_pull()
+            elif role is ReplicaRole.PRIMARY:
+                return await self._lead(decision, mine, theirs)
+            else:
+                return await self._follow(decision, theirs)
+
+    def _say_hello(self, mine: Standing) -> None:
+        superblock = self._core.superblock
+        self._link.send(
+            Hello(
+                PROTOCOL,
+                superblock.partnership,
+                superblock.replica,
+                superblock.peer,
+                mine,
+                self._session,
+            )
+        )
+
+    def _checked(self, hello: Hello) -> Standing:
+        superblock = self._core.superblock
+        if hello.protocol != PROTOCOL:
+            self._refuse("SR9002", f"protocol {hello.protocol}, here {PROTOCOL}")
+        expected = (superblock.partnership, superblock.peer, superblock.replica)
+        if (hello.partnership, hello.replica, hello.peer) != expected:
+            self._refuse("SR6002", "the partnership or the replica is another one")
+        return hello.standing
+
+    def _refuse(self, code: str, text: str) -> None:
+        self._link.send(Refused(code, text))
+        raise Incompatible("refused", text)
+
+    async def _expect(self, kind: type[M]) -> M:
+        message, _ = await self._link.receive()
+        if isinstance(message, kind):
+            return message
+        if isinstance(message, Refused):
+            raise Incompatible("refused", message.text)
+        if isinstance(message, Bye):
+            raise LinkClosed(message.reason)
+        raise LinkClosed(f"expected {kind.__name__}, received {type(message).__name__}")
+
+    async def _agree(self, mine: Standing, theirs: Standing) -> Decision:
+        decision = decide(mine, theirs)
+        verdict = Verdict(decision.relation.value, decision.amount.value, decision.common_lsn)
+        self._link.send(verdict)
+        theirs_verdict = await self._expect(Verdict)
+        mirrored = decision.mirrored()
+        expected = (mirrored.relation.value, mirrored.amount.value, mirrored.common_lsn)
+        said = (theirs_verdict.relation, theirs_verdict.amount, theirs_verdict.common_lsn)
+        if said != expected:
+            raise Incompatible("disagree", f"this side expects {expected}, the peer says {said}")
+        return decision
+
+    # The primary's part.
+
+    async def _pull_tail(self, common_lsn: int) -> None:
+        """Take the peer's longer tail: it was never acknowledged, but nothing speaks against it."""
+        core = self._core
+        self._link.send(Pull(common_lsn + 1))
+        while True:
+            message, payload = await self._link.receive()
+            if isinstance(message, Pulled):
+                break
+            if not isinstance(message, Frame) or message.first_lsn != core.log.durable_lsn + 1:
+                raise LinkClosed("the pulled records do not follow")
+            body = body_from_bytes(
+                message.epoch, message.first_lsn, message.record_count, payload, message.body_crc
+            )
+            records = unpack_records(body)
+            if not core.log.has_room(body.total_bytes):
+                raise LinkClosed("no room for the pulled records")
+            for record in records:
+                core.overlay.add(record)
+            await core.append([(body, extents_of(records))])
+        if core.source is not None:
+            core.source.adopt_tail(core.log.durable_lsn)
+
+    async def _lead(self, decision: Decision, mine: Standing, theirs: Standing) -> Agreement:
+        core = self._core
+        copying = decision.amount in _COPIES
+        theirs_dirty = decision.amount is Amount.BITMAP and theirs.yields
+        if theirs_dirty:
+            await self._fetch_dirty()
+        async with core.frames:
+            await self._become_ready(copying=copying)
+            base_lsn = core.log.durable_lsn
+            if copying and decision.amount is not Amount.RESUME:
+                await self._mark(decision)
+            superblock = core.superblock
+            truncate_lsn = decision.common_lsn
+            fresh = copying and decision.amount is not Amount.RESUME
+            if fresh:
+                truncate_lsn = base_lsn
+            self._link.send(
+                Rejoin(
+                    superblock.history,
+                    base_lsn if fresh else superblock.base_lsn,
+                    truncate_lsn,
+                    fresh,
+                    superblock.compare,
+                    superblock.copy_id,
+                    superblock.on_peer_loss.value,
+                )
+            )
+        rejoined = await self._expect(Rejoined)
+        if rejoined.durable_lsn != truncate_lsn:
+            raise LinkClosed(f"the peer stands at {rejoined.durable_lsn}, not at {truncate_lsn}")
+        return Agreement(
+            ReplicaRole.PRIMARY,
+            decision,
+            theirs,
+            truncate_lsn,
+            rejoined.log_bytes_free,
+            _flow(core, decision),
+            core.superblock.compare,
+        )
+
+    async def _become_ready(self, *, copying: bool) -> None:
+        """Begin a new epoch after a crash; go alone before a copy.  The caller holds ``frames``."""
+        core = self._core
+        tail_lsn = core.log.durable_lsn
+        if core.superblock.unclean:
+            epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
+            await core.persist(lambda sb: reigns.resume_reign(sb, epoch, tail_lsn))
+        if copying and not core.superblock.alone:
+            epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
+            now_unix = core.world.wall_seconds()
+            await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
+            if core.source is not None:
+                core.source.handle(machine.AloneDurable())
+
+    async def _mark(self, decision: Decision) -> None:
+        """Mark every block that the peer may lack up to now, durably, under a new copy."""
+        core = self._core
+        if decision.amount in (Amount.FULL, Amount.CHECKSUM):
+            core.dirty.mark_all()
+        for frame in core.ring.frames:
+            if frame.last_lsn > decision.common_lsn:
+                core.dirty.mark_extents(frame.extents)
+        await core.write_dirty_pages()
+        copy_id = f"{core.world.randomness.getrandbits(64):016x}"
+        compare = decision.amount is Amount.CHECKSUM or core.superblock.compare
+
+        def marked(superblock: Superblock) -> Superblock:
+            return attrs.evolve(superblock, copy_id=copy_id, compare=compare)
+
+        await core.persist(marked)
+
+    async def _fetch_dirty(self) -> None:
+        """Add the blocks that the loser of a split brain wrote: they are copied over, too."""
+        core = self._core
+        self._link.send(DirtyRequest())
+        while True:
+            message, payload = await self._link.receive()
+            if not isinstance(message, Dirty) or message.volume >= len(core.dirty.bits):
+                raise LinkClosed("expected dirty bits")
+            bits = bitarray(endian="little")
+            bits.frombytes(bytes(payload))
+            core.dirty.merge(message.volume, message.first_page * BITS_PER_PAGE, bits)
+            if message.last:
+                return
+
+    # The secondary's part.
+
+    async def _serve_pull(self) -> None:
+        core = self._core
+        pull = await self._expect(Pull)
+        for held in list(core.ring.frames):
+            if held.last_lsn >= pull.first_lsn:
+                epoch = epoch_at(core.superblock.history, held.first_lsn)
+                body = await core.read_body(held, epoch)
+                message = Frame(epoch, body.first_lsn, body.record_count, body.body_crc, 0)
+                self._link.send(message, body.buffers)
+                await self._link.drain()
+        self._link.send(Pulled(core.log.durable_lsn))
+
+    async def _follow(self, decision: Decision, theirs: Standing) -> Agreement:
+        core = self._core
+        message, _ = await self._link.receive()
+        if isinstance(message, DirtyRequest):
+            await self._send_dirty(decision.common_lsn)
+            rejoin = await self._expect(Rejoin)
+        elif isinstance(message, Rejoin):
+            rejoin = message
+        elif isinstance(message, (Refused, Bye)):
+            raise LinkClosed(message.text if isinstance(message, Refused) else message.reason)
+        else:
+            raise LinkClosed(f"expected Rejoin, received {type(message).__name__}")
+        newest = max((era.epoch.number for era in rejoin.history), default=0)
+        if newest < core.superblock.promised_epoch:
+            self._refuse("SR6002", f"epoch {newest} is older than {core.superblock.promised_epoch}")
+        await rejoin_source(core, self._parts, rejoin, decision)
+        self._link.send(Rejoined(core.log.durable_lsn, core.ring.free_bytes))
+        return Agreement(
+            ReplicaRole.SECONDARY,
+            decision,
+            theirs,
+            core.log.durable_lsn,
+            0,
+            _flow(core, decision),
+            False,
+        )
+
+    async def _send_dirty(self, common_lsn: int) -> None:
+        core = self._core
+        for frame in core.ring.frames:
+            if frame.last_lsn > common_lsn:
+                core.dirty.mark_extents(frame.extents)
+        pages = _DIRTY_BYTES * 8 // BITS_PER_PAGE
+        for volume, bits in enumerate(core.dirty.bits):
+            for first_page in range(0, -(-len(bits) // BITS_PER_PAGE), pages):
+                first = first_page * BITS_PER_PAGE
+                piece = bits[first : first + pages * BITS_PER_PAGE]
+                end = first + len(piece) == len(bits) and volume == len(core.dirty.bits) - 1
+                self._link.send(Dirty(volume, first_page, end), [piece.tobytes()])
+                await self._link.drain()
+
+
+async def rejoin_source(core: Core, parts: Parts, rejoin: Rejoin, decision: Decision) -> None:
+    """Cut the tail, take the source's history, and before a copy become inconsistent, all in one write."""
+    policy = OnPeerLoss(rejoin.policy)
+    if rejoin.copy and core.superblock.data is not ReplicaData.BLANK:
+        # The copy covers what lies after the common point only, so everything before must be in the
+        # volumes before the log is emptied.
+        await parts.apply_through(decision.common_lsn)
+    if not rejoin.copy and core.applied_lsn > rejoin.truncate_lsn:
+        raise Incompatible("disagree", f"LSN {core.applied_lsn} is applied already, beyond the cut")
+    await parts.step_down()
+    # From here to the write nothing waits: memory and disk change together.
+    core.cut_log(core.ring.head_lsn - 1 if rejoin.copy else rejoin.truncate_lsn)
+    first_lsn = (rejoin.base_lsn if rejoin.copy else rejoin.truncate_lsn) + 1
+    segment = new_segment(first_lsn, core.ring.tail_position, core.world.randomness)
+    core.begin_segment(segment)
+
+    def rejoined(superblock: Superblock) -> Superblock:
+        joined = reigns.rejoin(superblock, rejoin.history, policy)
+        if rejoin.copy:
+            joined = reigns.begin_copy(joined, rejoin.base_lsn, rejoin.copy_id)
+            joined = attrs.evolve(joined, segments=())
+        return with_segment(joined, segment)
+
+    await core.persist(rejoined)
+    core.follow()
+
+
+def _flow(core: Core, decision: Decision) -> Flow | None:
+    if decision.amount not in _COPIES:
+        return None
+    if core.superblock.full_copy or decision.amount is Amount.FULL:
+        return Flow.INITIAL_COPY
+    return Flow.CHECKSUM_COPY if core.superblock.compare else Flow.BITMAP_COPY
+
+
+def _reason(decision: Decision, mine: Standing, theirs: Standing) -> str:
+    if decision.reason:
+        return decision.reason
+    return (
+        f"{decision.relation.value}: this side is {mine.role.value}, the peer {theirs.role.value}"
+    )
+
+
+async def with_timeout(seconds: float, handshake: Handshake, hello: Hello | None) -> Agreement:
+    """Run a handshake; a peer that falls silent ends it.  Raises LinkClosed instead of TimeoutError."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await handshake.run(hello)
+    except TimeoutError:
+        raise LinkClosed("the peer fell silent in the handshake") from None

@@ -1,0 +1,184 @@
+"""One link as seen by the primary: frames and extents go out, confirmations come in.
+
+Always true:
+
+(1) The tasks of a link end by themselves when the link closes; none is cancelled.
+(2) What the machine decides on a confirmation is carried out before the next message is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+
+from srshell.codec.messages import (
+    Bye,
+    Compared,
+    Confirm,
+    DigestReply,
+    ExtentStored,
+    Fence,
+    FenceClosed,
+    Fenced,
+    LogDigestReply,
+    Message,
+    Ping,
+    Policy,
+    PolicyStored,
+    Pong,
+)
+from srshell.engine.copier import Copier
+from srshell.engine.core import Core
+from srshell.engine.sender import Sender
+from srshell.model.errors import SrError
+from srshell.model.replica import Era
+from srshell.replication import source as machine
+from srshell.transport.link import Link, LinkClosed
+
+
+class Lead:
+    """The primary's end of one link, from the handshake to the close."""
+
+    def __init__(
+        self,
+        core: Core,
+        link: Link,
+        sender: Sender,
+        copier: Copier | None,
+        carry_out: Callable[[list[machine.Instruction]], None],
+    ) -> None:
+        """Take over a link on which the handshake is over."""
+        self._core = core
+        self.link = link
+        self.sender = sender
+        self.copier = copier
+        self._carry_out = carry_out
+        self._heard_at = asyncio.get_running_loop().time()
+        self._answers: dict[object, asyncio.Future[object]] = {}
+        self._asked = 0
+        self._stopped = asyncio.Event()
+        self.round_trip_seconds: float | None = None
+
+    async def run(self) -> None:
+        """Serve the link until it closes."""
+        tasks: list[Coroutine[None, None, None]] = [self._read(), self.sender.run(), self._beat()]
+        if self.copier is not None:
+            tasks.append(self._copy(self.copier))
+        await asyncio.gather(*(self._until_closed(task) for task in tasks))
+
+    async def _until_closed(self, task: Coroutine[None, None, None]) -> None:
+        with suppress(LinkClosed, SrError):
+            await task
+            return
+        self.close("the link ended")
+
+    def close(self, reason: str) -> None:
+        """Close the link and wake everything that waits for it."""
+        with suppress(LinkClosed):
+            self.link.send(Bye(reason))
+        self.link.close()
+        self.sender.close()
+        if self.copier is not None:
+            self.copier.close()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(LinkClosed(reason))
+        self._answers.clear()
+        self._stopped.set()
+
+    async def _read(self) -> None:
+        while True:
+            message, _ = await self.link.receive()
+            self._heard_at = asyncio.get_running_loop().time()
+            self._take(message)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Confirm():
+                self._confirmed(message.durable_lsn, message.log_bytes_free)
+            case Pong():
+                now_ns = int(asyncio.get_running_loop().time() * 1e9)
+                self.round_trip_seconds = max(0, now_ns - message.sent_ns) / 1e9
+                self._confirmed(message.durable_lsn, message.log_bytes_free)
+            case ExtentStored() if self.copier is not None:
+                self.copier.stored(message.sequence)
+            case Compared() if self.copier is not None:
+                self.copier.compared(message.sequence, equal=message.equal)
+            case Fenced():
+                self._decide(machine.Fenced(message.lsn))
+            case PolicyStored():
+                self._answer("policy", message)
+            case DigestReply():
+                self._answer(message.sequence, message)
+            case LogDigestReply():
+                self._answer("log", message)
+            case Bye():
+                raise LinkClosed(message.reason)
+            case _:
+                raise LinkClosed(f"unexpected {type(message).__name__}")
+
+    def _decide(self, event: machine.SourceEvent) -> None:
+        source = self._core.source
+        if source is not None:
+            self._carry_out(source.handle(event))
+            self._core.wake()
+
+    def _confirmed(self, lsn: int, peer_bytes_free: int) -> None:
+        source = self._core.source
+        if source is None:
+            return
+        if lsn > source.last_lsn:
+            raise LinkClosed(f"the peer confirms LSN {lsn}, which was never given out")
+        self.sender.confirmed(lsn, peer_bytes_free)
+        self._decide(machine.PeerConfirmed(lsn, self._core.ring.bytes_after(lsn)))
+
+    async def _copy(self, copier: Copier) -> None:
+        if await copier.run():
+            self._decide(
+                machine.CopyFinished(self._core.ring.bytes_after(self._core.confirmed_lsn))
+            )
+
+    async def _beat(self) -> None:
+        limits = self._core.world.limits
+        loop = asyncio.get_running_loop()
+        while not self.link.closed:
+            source = self._core.source
+            commit_lsn = source.acked_lsn if source else 0
+            self.link.send(Ping(int(loop.time() * 1e9), commit_lsn))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limits.heartbeat_seconds):
+                    await self._stopped.wait()
+            if loop.time() - self._heard_at > limits.peer_timeout_seconds:
+                raise LinkClosed("the peer is silent")
+
+    async def ask(self, message: Message, key: object) -> object:
+        """Send a question and return its answer.  Raises LinkClosed."""
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[key] = answer
+        self.link.send(message)
+        return await answer
+
+    def send_fence(
+        self, instruction: machine.SendFence | machine.CloseFence, history: tuple[Era, ...]
+    ) -> None:
+        """Pass a step of the fence on to the peer; a closed link takes it back by itself."""
+        message: Message = FenceClosed(instruction.lsn)
+        if isinstance(instruction, machine.SendFence):
+            message = Fence(instruction.lsn, history)
+        with suppress(LinkClosed):
+            self.link.send(message)
+
+    def next_question(self) -> int:
+        """Return a number for a question that is answered by sequence."""
+        self._asked += 1
+        return self._asked
+
+    async def tell_policy(self, on_peer_loss: str, *, may_ack_alone: bool) -> None:
+        """Make durable at the peer what this side is about to allow itself.  Raises LinkClosed."""
+        await self.ask(Policy(on_peer_loss, may_ack_alone), "policy")
+
+    def _answer(self, key: object, message: object) -> None:
+        answer = self._answers.pop(key, None)
+        if answer is not None and not answer.done():
+            answer.set_result(message)

@@ -1,0 +1,122 @@
+"""From a log volume on disk to a replica in memory.
+
+Always true:
+
+(1) Log and volumes are locked, then synced, then read; nothing is written before all of it was verified.
+(2) The first write is one superblock: the new segment, and `unclean` for a primary.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from srshell.engine.core import Core, live_segments
+from srshell.engine.dirty_map import DirtyMap
+from srshell.engine.log_file import LogFile
+from srshell.engine.overlay import Overlay
+from srshell.engine.recovery import (
+    RecoveredLog,
+    new_segment,
+    recovered_ring,
+    scan_log,
+    with_segment,
+)
+from srshell.engine.superblock_file import SuperblockFile
+from srshell.engine.volume_set import VolumeSet
+from srshell.engine.world import World
+from srshell.model.replica import ReplicaData, ReplicaRole, Superblock
+from srshell.replication.destination import Destination
+from srshell.replication.source import Phase, Source
+from srshell.storage import BlockFile
+
+
+async def open_core(log_path: str, world: World) -> Core:
+    """Recover everything of one replica.  Raises SrError SR9210-SR9212, SR9222 and StorageError."""
+    device = await world.log_disk.open(log_path)
+    try:
+        # What a killed process left in the page cache counts only once it is on the device.
+        await device.sync()
+        log = await scan_log(device)
+        volumes = await VolumeSet.open(log.superblock.volumes, world.data_disk)
+    except BaseException:
+        await device.close()
+        raise
+    try:
+        return await _assemble(device, volumes, log, world)
+    except BaseException:
+        await volumes.close()
+        await device.close()
+        raise
+
+
+async def _assemble(device: BlockFile, volumes: VolumeSet, log: RecoveredLog, world: World) -> Core:
+    found = log.superblock
+    segment = new_segment(log.tail_lsn + 1, log.tail_position, world.randomness)
+    superblock = _opened(found, log)
+    superblocks = SuperblockFile(device, found)
+    if superblock.data is not ReplicaData.FAILED:
+        superblock = await superblocks.write(lambda _: with_segment(superblock, segment))
+    dirty = DirtyMap(superblock.partnership, superblock.volumes)
+    damage = await dirty.load(device)
+    overlay = Overlay()
+    for record in log.records:
+        if record.lsn > superblock.checkpoint_lsn:
+            overlay.add(record)
+    ring = recovered_ring(log, segment)
+    core = Core(
+        world=world,
+        log_path=device.path,
+        log_device=device,
+        superblocks=superblocks,
+        log=LogFile(device, superblock.ring_offset, superblock.partnership, ring, segment.salt),
+        dirty=dirty,
+        overlay=overlay,
+        volumes=volumes,
+        source=None,
+        destination=None,
+        committed_lsn=superblock.checkpoint_lsn,
+        applied_lsn=superblock.checkpoint_lsn,
+        failure=superblock.failure,
+    )
+    _give_role(core)
+    for text in damage:
+        core.tell("failure", f"{text}; its blocks count as changed")
+    return core
+
+
+def _opened(found: Superblock, log: RecoveredLog) -> Superblock:
+    primary = found.role is ReplicaRole.PRIMARY
+    # A primary that never met its peer has nobody to ask: it goes on alone, as it was.
+    unclean = primary and (found.unclean or _has_met_peer(found))
+    return attrs.evolve(
+        found,
+        generation=found.generation + 1,
+        unclean=unclean,
+        segments=live_segments(found, found.head_lsn),
+        durable_lsn=log.tail_lsn,
+    )
+
+
+def _has_met_peer(superblock: Superblock) -> bool:
+    first_reign = len(superblock.history) == 1 and superblock.full_copy and not superblock.copy_id
+    return not (first_reign and superblock.alone)
+
+
+def _give_role(core: Core) -> None:
+    superblock, tail_lsn = core.superblock, core.log.durable_lsn
+    if superblock.role is ReplicaRole.SECONDARY:
+        applied_lsn = core.applied_lsn
+        core.destination = Destination(tail_lsn, tail_lsn, applied_lsn, applied_lsn)
+        return
+    alone = superblock.alone
+    acked_lsn = tail_lsn if alone and not superblock.unclean else core.applied_lsn
+    core.source = Source(
+        on_peer_loss=superblock.on_peer_loss,
+        phase=Phase.READ_ONLY if superblock.unclean else Phase.ALONE,
+        last_lsn=tail_lsn,
+        flushed_lsn=tail_lsn,
+        confirmed_lsn=superblock.confirmed_lsn,
+        acked_lsn=acked_lsn,
+        alone=alone,
+    )
+    core.committed_lsn = acked_lsn

@@ -1,0 +1,128 @@
+"""Open a replica's log after whatever happened: find the superblock, scan the log, tell tear from damage.
+
+Always true:
+
+(1) Everything is synced before it is trusted: a process that was killed leaves unsynced pages in the cache.
+(2) Reading changes nothing; the first write is the superblock with the new segment (`begin_segment`).
+(3) Damage is never silently shortened: SrError SR9211.
+"""
+
+from __future__ import annotations
+
+import random
+
+import attrs
+
+from srshell.codec.log_frame import Record
+from srshell.engine.superblock_file import read_superblock
+from srshell.model.errors import SrError
+from srshell.model.replica import Segment, Superblock
+from srshell.replication.ring import HeldFrame, Ring
+from srshell.replication.scan import Ending, LogScan
+from srshell.storage import BlockFile, Disk
+
+SEGMENTS_MAX = 32
+_READ_BYTES = 1 << 20
+
+
+@attrs.frozen
+class RecoveredLog:
+    """What a log volume holds."""
+
+    superblock: Superblock
+    frames: tuple[HeldFrame, ...]
+    records: tuple[Record, ...]  # all held records, oldest first
+    tail_lsn: int
+    tail_position: int
+    tail_chain: int
+
+    @property
+    def acked_alone_lsn(self) -> int:
+        """Return the last LSN that may have been acknowledged without the peer; 0 when none was."""
+        return self.tail_lsn if self.superblock.alone else 0
+
+
+async def read_log(log_path: str, disk: Disk) -> RecoveredLog:
+    """Read a log volume without changing it, taking its lock for as long as that takes.
+
+    Raises SrError SR9210-SR9212, StorageError (AlreadyLocked when a site is running on it).
+    """
+    file = await disk.open(log_path, writable=False)
+    try:
+        return await scan_log(file)
+    finally:
+        await file.close()
+
+
+async def scan_log(file: BlockFile) -> RecoveredLog:
+    """Read superblock and log of an open log volume.  Raises SrError SR9210-SR9212."""
+    superblock = await read_superblock(file)
+    if superblock is None:
+        raise SrError.make(
+            "SR9210", facts=f"{file.path} is blank", group=file.path, array="this site"
+        )
+    scan = LogScan(superblock)
+    reader = _Reader(file, superblock)
+    while scan.wanted is not None:
+        scan.feed(await reader.read(scan.wanted.offset, scan.wanted.length))
+    if scan.ending is Ending.DAMAGE:
+        facts = f"{file.path}: LSN {scan.next_lsn} was durable once and cannot be read"
+        raise SrError.make("SR9211", facts=facts, group=superblock.group, array=superblock.array)
+    return RecoveredLog(
+        superblock,
+        tuple(scan.frames),
+        tuple(scan.records),
+        scan.tail_lsn,
+        scan.position,
+        scan.chain,
+    )
+
+
+class _Reader:
+    """Reads the ring in large pieces: a scan asks for many small ones that follow each other."""
+
+    def __init__(self, file: BlockFile, superblock: Superblock) -> None:
+        self._file = file
+        self._base = superblock.ring_offset
+        self._size_bytes = superblock.ring_bytes
+        self._start = 0
+        self._piece = b""
+
+    async def read(self, offset: int, length: int) -> bytes:
+        skip = offset - self._start
+        if skip < 0 or skip + length > len(self._piece):
+            size_bytes = min(max(length, _READ_BYTES), self._size_bytes - offset)
+            self._piece = await self._file.read_at(self._base + offset, size_bytes)
+            self._start, skip = offset, 0
+        return self._piece[skip : skip + length]
+
+
+def recovered_ring(log: RecoveredLog, segment: Segment) -> Ring:
+    """Return the ring as the scan found it, ready to go on in a new segment."""
+    ring = Ring(
+        log.superblock.ring_bytes,
+        segment.position,
+        log.superblock.head_position,
+        log.superblock.head_lsn,
+        segment.seed,
+    )
+    ring.frames.extend(log.frames)
+    return ring
+
+
+def new_segment(first_lsn: int, position: int, randomness: random.Random) -> Segment:
+    """Return a segment with a new salt and a new beginning of the chain."""
+    return Segment(first_lsn, position, randomness.getrandbits(63), randomness.getrandbits(32))
+
+
+def with_segment(superblock: Superblock, segment: Segment) -> Superblock:
+    """Add a segment; those that begin at or after it hold nothing any more.
+
+    Raises SrError SR9211 when the list is full (each opening that wrote something adds one until the
+    next checkpoint).
+    """
+    kept = tuple(s for s in superblock.segments if s.first_lsn < segment.first_lsn)
+    if len(kept) >= SEGMENTS_MAX:
+        facts = f"the log was opened {SEGMENTS_MAX} times without a checkpoint"
+        raise SrError.make("SR9211", facts=facts, group=superblock.group, array=superblock.array)
+    return attrs.evolve(superblock, segments=(*kept, segment))

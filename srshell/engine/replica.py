@@ -1,0 +1,338 @@
+"""One side of one replicated group: opened from its log volume, linked with its peer, read and written.
+
+Always true:
+
+(1) The superblock on disk says who this side is; the machine in `Core` is made from it and from the log.
+(2) A primary that was opened from disk is READ_ONLY until a handshake or an operator says that it leads.
+(3) Writes are admitted only by a primary whose machine admits them; a secondary refuses them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import attrs
+
+from srshell.codec.log_frame import RecordKind
+from srshell.codec.messages import Hello
+from srshell.engine.applier import Applier
+from srshell.engine.committer import Committer
+from srshell.engine.core import Core, ReplicaEvent
+from srshell.engine.opening import open_core
+from srshell.engine.overlay import patch
+from srshell.engine.peer_link import PeerLink
+from srshell.engine.reporting import report_of
+from srshell.engine.world import World
+from srshell.model.errors import SrError
+from srshell.model.replica import ReplicaReport, VolumeLayout
+from srshell.replication import reigns
+from srshell.replication import source as machine
+from srshell.replication.source import Phase
+from srshell.storage import StorageError
+from srshell.transport.link import Link
+
+_WRITE_BYTES_MAX = 1 << 19
+
+
+class Replica:
+    """One side of a group.  Make it with `open`; `format_log` prepares the log volume before."""
+
+    def __init__(self, core: Core) -> None:
+        """Take over an opened core; nothing runs yet."""
+        self.core = core
+        self.applier = Applier(core)
+        self.committer = self._new_committer()
+        self.peer_link = PeerLink(core, self, self.applier, lambda: self.committer, self.carry_out)
+        self._tasks: set[asyncio.Task[None]] = set()
+        core.on_failure.append(self._failed)
+
+    @classmethod
+    async def open(cls, log_path: str, world: World) -> Replica:
+        """Recover a replica from its log volume and start it.
+
+        Raises SrError SR9210-SR9212 and SR9222, StorageError (AlreadyLocked when another process has it).
+        """
+        replica = cls(await open_core(log_path, world))
+        replica._start_tasks()
+        return replica
+
+    @property
+    def partnership(self) -> str:
+        """Return the 32 hexadecimal digits that both sides share."""
+        return self.core.superblock.partnership
+
+    @property
+    def volumes(self) -> tuple[VolumeLayout, ...]:
+        """Return the group's data volumes, in index order."""
+        return self.core.volumes.layouts
+
+    def report(self) -> ReplicaReport:
+        """Return what this side is and does now."""
+        return report_of(self)
+
+    def subscribe(self, listener: Callable[[ReplicaEvent], None]) -> None:
+        """Call ``listener`` with every event from now on; it must not raise."""
+        self.core.listeners.append(listener)
+
+    def _new_committer(self) -> Committer:
+        return Committer(self.core, self.applier, self.carry_out, self._offer)
+
+    def _start_tasks(self) -> None:
+        self.spawn(self.applier.run())
+        self.spawn(self.applier.run_checkpoints())
+        self.spawn(self.peer_link.run())
+        if self.core.source is not None:
+            self.lead_from_here()
+
+    def lead_from_here(self) -> None:
+        """Start giving out LSNs: the machine in the core is a source."""
+        self.committer = self._new_committer()
+        self.spawn(self.committer.run())
+        assert self.core.source is not None
+        if self.core.source.phase is Phase.LOST:
+            self.peer_link.watch_for_timeout()
+
+    def spawn(self, step: object) -> asyncio.Task[None]:
+        """Run a coroutine beside; an SrError of it was told already, anything else fails the replica."""
+        task: asyncio.Task[None] = asyncio.ensure_future(self._guard(step))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guard(self, step: object) -> None:
+        try:
+            await step  # type: ignore[misc]
+        except SrError:
+            return
+        except StorageError as error:
+            self.core.fail(error)
+
+    def _offer(self, body: object) -> None:
+        lead = self.peer_link.lead
+        if lead is not None and not lead.link.closed:
+            lead.sender.offer(body)  # type: ignore[arg-type]
+
+    def carry_out(self, instructions: list[machine.Instruction]) -> None:
+        """Do what the source machine decided, in order."""
+        for instruction in instructions:
+            match instruction:
+                case machine.Acknowledge():
+                    self.committer.acknowledge(instruction.lsn)
+                    self.applier.commit(instruction.lsn)
+                    self._notice(instruction.lsn)
+                case machine.GoAlone():
+                    self.spawn(self._part())
+                case machine.PersistInSync():
+                    self.spawn(self._persist_in_sync(instruction.lsn))
+                case machine.SendFence() | machine.CloseFence():
+                    self._send_fence(instruction)
+                case machine.FailWaiting():
+                    self.committer.fail_waiting(self._unavailable)
+        self.committer.poke()
+
+    def _notice(self, lsn: int) -> None:
+        if self.peer_link.lead is not None:
+            self.peer_link.lead.sender.committed(lsn)
+
+    def _send_fence(self, instruction: machine.SendFence | machine.CloseFence) -> None:
+        lead = self.peer_link.lead
+        if lead is None or lead.link.closed:
+            return
+        lead.send_fence(instruction, reigns.shortened(self.core.superblock.history))
+
+    async def _part(self) -> None:
+        """Go alone: a new epoch and the flag, durable between two frames."""
+        core = self.core
+        async with core.transition, core.frames:
+            source = core.source
+            if source is None or source.phase is not Phase.PARTING:
+                return
+            epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
+            tail_lsn, now_unix = core.log.durable_lsn, core.world.wall_seconds()
+            await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
+            core.tell("epoch", f"alone in epoch {epoch.number}", epoch=epoch.number)
+            self.carry_out(source.handle(machine.AloneDurable()))
+
+    async def _persist_in_sync(self, lsn: int) -> None:
+        core = self.core
+        async with core.transition:
+            source = core.source
+            if source is None or source.phase is not Phase.FENCING or source.alone:
+                return
+            history = reigns.shortened(core.superblock.history)
+            confirmed_lsn = source.confirmed_lsn
+            await core.persist(lambda sb: reigns.in_sync(sb, history, confirmed_lsn))
+            self.peer_link.flow = None
+            core.tell("state", "in sync: each acknowledged write is in both logs", lsn=lsn)
+            self.carry_out(source.handle(machine.InSyncDurable()))
+
+    def _unavailable(self, in_log: bool) -> SrError:
+        group = self.core.superblock.group
+        if in_log:
+            return SrError.make(
+                "SR9225", facts=self.core.failure or "the peer is away", volume=group
+            )
+        return SrError.make("SR9224", volume=group, reason=self._refusal() or "the peer is away")
+
+    # What a handshake needs (see `handshake.Parts`).
+
+    async def apply_through(self, lsn: int) -> None:
+        """Bring every record up to ``lsn`` durably into the volumes."""
+        if lsn > self.core.applied_lsn:
+            self.applier.commit(min(lsn, self.core.log.durable_lsn))
+        await self.applier.settle()
+        await self.applier.checkpoint()
+
+    async def step_down(self) -> None:
+        """Stop giving out LSNs; writes that wait end as outcome unknown."""
+        core = self.core
+        if core.source is None:
+            return
+        async with core.frames:
+            core.source = None
+        self.committer.fail_waiting(self._unavailable)
+        self.committer.poke()
+        core.tell("state", "this side is secondary now")
+
+    # Reading and writing.
+
+    async def write(self, volume: str, offset: int, data: bytes) -> int:
+        """Write and return the LSN once both logs (or, alone, the own log) hold it durably.
+
+        Raises SrError SR9223 (range), SR9224 (no writes now), SR9225 (outcome unknown).
+        """
+        index = self._index(volume, offset, len(data))
+        parts = [
+            self._submit(
+                RecordKind.WRITE, index, offset + start, data[start : start + _WRITE_BYTES_MAX]
+            )
+            for start in range(0, len(data), _WRITE_BYTES_MAX)
+        ]
+        return await _last_of(parts)
+
+    async def zero(self, volume: str, offset: int, length: int) -> int:
+        """Make a range read as zeros; it stays allocated where the file system allows."""
+        index = self._index(volume, offset, length)
+        return await self._submit_empty(RecordKind.ZERO, index, offset, length)
+
+    async def trim(self, volume: str, offset: int, length: int) -> int:
+        """Make a range read as zeros and give its space back."""
+        index = self._index(volume, offset, length)
+        return await self._submit_empty(RecordKind.TRIM, index, offset, length)
+
+    async def read(self, volume: str, offset: int, length: int) -> bytes:
+        """Return the newest acknowledged bytes; never a record that may still be rolled back."""
+        index = self._index(volume, offset, length)
+        core = self.core
+        core.check_usable()
+        if core.source is None or core.source.phase is Phase.READ_ONLY:
+            raise SrError.make("SR9224", volume=volume, reason=self._refusal())
+        # The records are picked before the file is read: one that is applied meanwhile is laid over again.
+        records = core.overlay.covering(index, offset, length, core.committed_lsn)
+        try:
+            data = await core.volumes.read(index, offset, length)
+        except StorageError as error:
+            raise core.fail(error) from error
+        return patch(data, offset, records)
+
+    async def flush(self, volume: str) -> None:
+        """Return at once: a write is durable on both sides before it is acknowledged."""
+        self._index(volume, 0, 1)
+        self.core.check_usable()
+
+    def _index(self, volume: str, offset: int, length: int) -> int:
+        core = self.core
+        index = core.volumes.index.get(volume)
+        if index is None:
+            raise SrError.make("SR0105", noun="volume", name=volume)
+        size_bytes = core.volumes.layouts[index].size_bytes
+        if offset < 0 or length <= 0 or offset + length > size_bytes:
+            facts = f"{volume} has {size_bytes} bytes"
+            raise SrError.make("SR9223", facts=facts, offset=offset, length=length, volume=volume)
+        return index
+
+    def _submit(
+        self, kind: RecordKind, index: int, offset: int, payload: bytes
+    ) -> asyncio.Future[int]:
+        self._check_writable()
+        return self.committer.submit(kind, index, offset, len(payload), bytes(payload))
+
+    async def _submit_empty(self, kind: RecordKind, index: int, offset: int, length: int) -> int:
+        self._check_writable()
+        return await self.committer.submit(kind, index, offset, length, b"")
+
+    def _check_writable(self) -> None:
+        self.core.check_usable()
+        refusal = self._refusal()
+        if refusal:
+            raise SrError.make("SR9224", volume=self.core.superblock.group, reason=refusal)
+
+    def _refusal(self) -> str:
+        """Return why no write is admitted, or nothing."""
+        core = self.core
+        source = core.source
+        if source is None:
+            return "this side is secondary and follows the primary"
+        if core.superblock.torn_down:
+            return "the group is torn down"
+        if source.phase is Phase.READ_ONLY:
+            return "this primary restarted and has not met its peer yet (no-primary)"
+        if source.phase is Phase.REFUSING:
+            return "the peer is away and the policy is io-error"
+        return ""
+
+    @property
+    def writable(self) -> bool:
+        """Tell whether a write sent now would be admitted."""
+        core = self.core
+        return not (core.failure or core.closing or self._refusal() or self.committer.sealed_by)
+
+    async def start(self) -> None:
+        """Both providers were refreshed: the link is wanted from now on (rule R50)."""
+        async with self.core.transition:
+            if not self.core.superblock.started:
+                await self.core.persist(lambda sb: attrs.evolve(sb, started=True))
+        self.peer_link.nudge()
+
+    async def accept(self, link: Link, hello: Hello) -> None:
+        """Serve a link that the peer dialled, until it closes."""
+        await self.peer_link.accept(link, hello)
+
+    def _failed(self) -> None:
+        self.committer.fail_waiting(self._unavailable)
+        self.committer.poke()
+        self.applier.stop()
+        self.peer_link.stop()
+        self._tasks.add(asyncio.ensure_future(self.core.record_failure()))
+
+    async def close(self) -> None:
+        """End the link, finish what runs, take a last checkpoint, release the files."""
+        core = self.core
+        if core.closing:
+            return
+        async with self.peer_link.linking:
+            await self.peer_link.close("this side closes")
+            if not core.failure:
+                try:
+                    await self.applier.checkpoint()
+                except SrError:
+                    pass
+            core.closing = True
+        self.committer.fail_waiting(self._unavailable)
+        self.committer.poke()
+        self.applier.stop()
+        self.peer_link.stop()
+        core.wake()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await core.volumes.close()
+        await core.log_device.close()
+
+
+async def _last_of(parts: list[asyncio.Future[int]]) -> int:
+    """Wait for all parts of a write; the last LSN, or the first error after all have ended."""
+    results = await asyncio.gather(*parts, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return max(result for result in results if isinstance(result, int))

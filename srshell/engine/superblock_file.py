@@ -1,0 +1,69 @@
+"""The superblock on disk: four slots, written in turn, the newest valid one counts.
+
+Always true:
+
+(1) `current` is what the disk holds: a change is visible in memory only after it is durable.
+(2) Changes are serialised; each writes one slot and syncs it in one job.
+(3) A slot that is valid but of a later format is refused, not passed over: an older program must not
+    take an older slot for the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from srshell.codec.errors import FormatError
+from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT, decode_superblock, encode_superblock
+from srshell.model.errors import SrError
+from srshell.model.replica import Superblock
+from srshell.storage import BlockFile, Write
+
+SUPERBLOCK_AREA_BYTES = SLOT_BYTES * SLOT_COUNT
+
+
+async def read_superblock(file: BlockFile) -> Superblock | None:
+    """Return the newest valid superblock, or None when every slot is blank.
+
+    Raises SrError SR9210 (no slot is readable) or SR9212 (written by a later version).
+    """
+    area = await file.read_at(0, SUPERBLOCK_AREA_BYTES)
+    found: list[Superblock] = []
+    damage: list[str] = []
+    for slot in range(SLOT_COUNT):
+        data = area[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES]
+        if not any(data):
+            continue
+        try:
+            found.append(decode_superblock(data, slot))
+        except FormatError as error:
+            if error.what == "version":
+                raise SrError.make(
+                    "SR9212", facts=f"slot {slot}: {error}", file=file.path
+                ) from None
+            damage.append(f"slot {slot}: {error}")
+    if found:
+        return max(found, key=lambda superblock: superblock.generation)
+    if damage:
+        raise SrError.make("SR9210", facts="; ".join(damage), group=file.path, array="this site")
+    return None
+
+
+class SuperblockFile:
+    """The one writer of a replica's superblock."""
+
+    def __init__(self, file: BlockFile, current: Superblock) -> None:
+        """Go on from ``current``, which the disk holds."""
+        self._file = file
+        self._lock = asyncio.Lock()
+        self.current = current
+
+    async def write(self, change: Callable[[Superblock], Superblock]) -> Superblock:
+        """Make ``change(current)`` durable and current.  Raises StorageError; then nothing changed."""
+        async with self._lock:
+            changed = change(self.current)
+            slot = changed.generation % SLOT_COUNT
+            data = encode_superblock(changed)
+            await self._file.write_at([Write(slot * SLOT_BYTES, (data,))], sync=True)
+            self.current = changed
+            return changed

@@ -1,0 +1,116 @@
+"""The data volumes of one group: read, written by the applier alone, synced by the checkpoint.
+
+Always true:
+
+(1) Only committed records and copied extents are written here.
+(2) Writes to one place are issued one after the other, in LSN order; volumes work side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import groupby
+
+from srshell.codec.log_frame import Record, RecordKind
+from srshell.model.errors import SrError
+from srshell.model.replica import VolumeLayout
+from srshell.storage import BlockFile, Disk, Write
+
+
+class VolumeSet:
+    """The open files of a group's data volumes, by index."""
+
+    def __init__(self, layouts: Sequence[VolumeLayout], files: Sequence[BlockFile]) -> None:
+        """Take over open files, one for each layout."""
+        self.layouts = tuple(layouts)
+        self._files = tuple(files)
+        self._unsynced: set[int] = set()
+        self.index = {layout.name: number for number, layout in enumerate(layouts)}
+
+    @classmethod
+    async def open(cls, layouts: Sequence[VolumeLayout], disk: Disk) -> VolumeSet:
+        """Open and lock every volume.  Raises StorageError, or SrError SR9222 on a wrong size."""
+        files: list[BlockFile] = []
+        try:
+            for layout in layouts:
+                files.append(await disk.open(layout.path))
+                if files[-1].size() < layout.size_bytes:
+                    facts = f"{layout.path} has {files[-1].size()} of {layout.size_bytes} bytes"
+                    raise SrError.make("SR9222", facts=facts, file=layout.path)
+                # A process that was killed leaves its pages in the cache: they count only once synced.
+                await files[-1].sync()
+        except BaseException:
+            for file in files:
+                await file.close()
+            raise
+        return cls(layouts, files)
+
+    async def read(self, volume: int, offset: int, length: int) -> bytes:
+        """Return bytes of the volume file; the overlay is the caller's business."""
+        return await self._files[volume].read_at(offset, length)
+
+    async def data_ranges(self, volume: int, offset: int, length: int) -> list[tuple[int, int]]:
+        """Return the parts of a range that may hold data, as (offset, length)."""
+        return await self._files[volume].data_ranges(offset, length)
+
+    async def apply(self, records: Sequence[Record]) -> None:
+        """Write records, given in LSN order, into the volumes.  Raises StorageError."""
+        by_volume: dict[int, list[Record]] = {}
+        for record in records:
+            by_volume.setdefault(record.volume, []).append(record)
+        self._unsynced.update(by_volume)
+        await _all(self._apply_to(volume, group) for volume, group in by_volume.items())
+
+    async def _apply_to(self, volume: int, records: list[Record]) -> None:
+        for is_write, group in groupby(records, lambda record: record.kind is RecordKind.WRITE):
+            if is_write:
+                writes = [Write(record.offset, (record.payload,)) for record in group]
+                await self._files[volume].write_at(_joined(writes))
+                continue
+            for record in group:
+                await self._files[volume].punch(record.offset, record.length)
+
+    async def store(
+        self, volume: int, offset: int, length: int, data: bytes | memoryview | None
+    ) -> None:
+        """Write a copied extent; None stands for zeros.  Raises StorageError."""
+        self._unsynced.add(volume)
+        file = self._files[volume]
+        if data is not None:
+            await file.write_at([Write(offset, (data,))])
+            return
+        for start, size in await file.data_ranges(offset, length):
+            await file.punch(start, size)
+
+    async def sync(self) -> None:
+        """Make every write so far durable.  Raises StorageError."""
+        volumes = sorted(self._unsynced)
+        self._unsynced.clear()
+        await _all(self._files[volume].sync() for volume in volumes)
+
+    async def close(self) -> None:
+        """Wait for running jobs and release the files."""
+        for file in self._files:
+            await file.close()
+
+
+async def _all(jobs: object) -> None:
+    """Run coroutines side by side to their ends; raise the first error after all have ended."""
+    results = await asyncio.gather(*jobs, return_exceptions=True)  # type: ignore[misc]
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _joined(writes: list[Write]) -> list[Write]:
+    """Join neighbours that follow each other on the volume."""
+    joined: list[Write] = []
+    end = -1
+    for write in writes:
+        if write.offset == end:
+            joined[-1] = Write(joined[-1].offset, joined[-1].buffers + write.buffers)
+        else:
+            joined.append(write)
+        end = write.offset + len(write.buffers[0])
+    return joined
