@@ -43,7 +43,8 @@ from srshell.export.nbd_numbers import (
 )
 
 NAME_BYTES_MAX: Final = 255
-HANDSHAKE_FLAGS: Final = HandshakeFlag.FIXED_NEWSTYLE | HandshakeFlag.NO_ZEROES
+# A number and not a flag set: the complement of a set knows nothing of bits without a name.
+HANDSHAKE_FLAGS: Final = int(HandshakeFlag.FIXED_NEWSTYLE | HandshakeFlag.NO_ZEROES)
 
 #: The one metadata context: which ranges take space, and which read as zeros.
 ALLOCATION_CONTEXT: Final = "base:allocation"

@@ -98,7 +98,8 @@ class BrokenStream(NamedTuple):
 class _Rule:
     """What holds for one command."""
 
-    flags: int
+    #: The flags it may carry; a number, because the complement of a flag set knows only named bits.
+    flags: int = attrs.field(converter=int)
     #: Refused on a read-only export.
     changes: bool = False
     #: The range is sent along, so its length is limited.
