@@ -26,7 +26,11 @@ _SOCKET_PATH_BYTES_MAX = 107
 
 
 class OwnerGone(Exception):
-    """Nobody answers at the owner's socket."""
+    """Nobody answers at the owner's socket; ``unheard``: the request never reached anybody."""
+
+    def __init__(self, reason: str, *, unheard: bool = False) -> None:
+        super().__init__(reason)
+        self.unheard = unheard
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -77,6 +81,13 @@ class ControlHttp:
                 if line.startswith(b"data:"):
                     yield line[5:].strip()
 
+    def abort(self) -> None:
+        """Hang up from another thread, waking the one that waits for an answer."""
+        stream = self._connection.sock
+        if stream is not None:
+            with suppress(OSError):
+                stream.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
@@ -106,7 +117,8 @@ class ControlHttp:
             return self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise OwnerGone(str(error) or type(error).__name__) from error
+            unheard = isinstance(error, ConnectionRefusedError | FileNotFoundError)
+            raise OwnerGone(str(error) or type(error).__name__, unheard=unheard) from error
 
 
 def _read_error(data: bytes, status: int) -> SrError:

@@ -1,0 +1,214 @@
+"""A fabric in another process: the verbs of `FabricApi` over the control socket.
+
+Always true:
+
+(1) A request waits in a thread of its own, which holds no lock, no loop and no process.
+(2) A change is a job of the owner, here too: who stops waiting for it does not stop it.
+(3) An owner that ended is started again for the next verb.  A change that was under way when it
+    ended is not repeated: its job says what became of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any, TypeVar
+
+import msgspec
+
+from srshell.fabric import launch
+from srshell.fabric.api import FabricApi
+from srshell.fabric.calls import DEFAULT_TIMEOUT_SECONDS
+from srshell.fabric.control_http import ControlHttp, OwnerGone
+from srshell.fabric.job_report import has_ended, job_result, still_running
+from srshell.fabric.place import FabricPlace
+from srshell.fabric.reports import decode
+from srshell.fabric.threads import in_thread
+from srshell.fabric.verb import Name, complete
+from srshell.fabric.volume_api import FabricVolume
+from srshell.model.errors import SrError
+from srshell.model.inventory import Event
+from srshell.model.report import JobReport
+from srshell.site.api import SiteApi
+from srshell.site.client import SiteClient
+from srshell.site.rundir import run_directory, socket_path
+
+ResultT = TypeVar("ResultT")
+#: Sees a job whenever something is heard of it.
+Observer = Callable[[JobReport], None]
+
+#: How long a look at a job waits for its end, in seconds.
+_LOOK_SECONDS = 0.25
+
+
+def _post(verb: str, arguments: dict[str, Any], http: ControlHttp) -> bytes:
+    """The request that carries out a verb."""
+    return http.post(f"operations/{verb}", arguments, None)
+
+
+class FabricClient(FabricApi):
+    """The fabric of an owner that runs elsewhere on this machine."""
+
+    def __init__(
+        self,
+        place: FabricPlace,
+        *,
+        start: bool = True,
+        options: launch.OwnerOptions | None = None,
+        read_only: bool = False,
+    ) -> None:
+        """Stand for a fabric; the owner is looked for, or started, at the first verb.
+
+        Args:
+            place: the fabric's directory.
+            start: whether an owner may be started.
+            options: how it is started.
+            read_only: whether verbs that change something are refused here.
+        """
+        self.place = place
+        self.read_only = read_only
+        self._start = start
+        self._options = options
+        self._idle: list[ControlHttp] = []
+        self._sites: dict[str, SiteClient] = {}
+        self._followers: set[ControlHttp] = set()
+
+    async def connect(self) -> None:
+        """Make sure that an owner answers.
+
+        Raises:
+            SrError: SR9001, there is none and none could be started.
+        """
+        connection = await in_thread(self._open)
+        self._idle.append(connection)
+
+    async def perform(self, verb: str, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
+        """Ask the owner to carry out a verb."""
+        return await self.perform_observed(verb, arguments, None)
+
+    async def perform_observed(
+        self, verb: str, arguments: Mapping[str, object], observe: Observer | None
+    ) -> Any:  # noqa: ANN401
+        """Ask the owner to carry out a verb; ``observe`` sees its job begin, go on and end."""
+        full = complete(verb, arguments)
+        waits = full.get("wait") is True and not full["dry_run"]
+        if "dry_run" not in full:
+            return decode(await self._exchange(partial(_post, verb, full), repeatable=True))
+        if self.read_only and not full["dry_run"]:
+            raise SrError.make("SR9003", facts=f"{verb} changes the fabric")
+        full["wait"] = not waits
+        answer = decode(await self._exchange(partial(_post, verb, full), repeatable=False))
+        return await self._await_job(answer, full, observe) if waits else answer
+
+    async def _await_job(
+        self, report: JobReport, arguments: Mapping[str, object], observe: Observer | None
+    ) -> Any:  # noqa: ANN401
+        """Wait for a job; its result, or the error that it ended with."""
+        timeout = arguments.get("timeout")
+        assert timeout is None or isinstance(timeout, int | float)
+        limit = DEFAULT_TIMEOUT_SECONDS if timeout is None else float(timeout)
+        end = time.monotonic() + limit
+        while True:
+            if observe is not None:
+                observe(report)
+            if has_ended(report.job):
+                return job_result(report.job)
+            left = end - time.monotonic()
+            if left <= 0:
+                raise still_running(report.job, limit)
+            path = f"jobs/{report.job.id}?wait={min(left, _LOOK_SECONDS):.3f}"
+            data = await self._exchange(partial(ControlHttp.get, path=path), repeatable=True)
+            report = decode(data)
+
+    async def stop_owner(self, *, keep_sites: bool = False) -> Any:  # noqa: ANN401
+        """Tell the owner to end, and its sites too unless they are kept."""
+        body = {"keep_sites": keep_sites}
+        data = await self._exchange(lambda http: http.post("stop", body), repeatable=False)
+        return decode(data)
+
+    async def follow(self, after: int = 0) -> AsyncIterator[Event]:
+        """Events as they happen; ends when the owner ends or this client is closed."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        connection = await in_thread(self._open)
+        self._followers.add(connection)
+
+        def put(event: Event | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(queue.put_nowait, event)
+
+        def read() -> None:
+            try:
+                for data in connection.events(after):
+                    put(msgspec.json.decode(data, type=Event))
+            except OwnerGone:
+                pass
+            finally:
+                put(None)
+
+        Thread(target=read, name="srshell-events", daemon=True).start()
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+        finally:
+            self._followers.discard(connection)
+            connection.abort()
+
+    def volume(self, name: Name) -> FabricVolume:
+        """The bytes of a volume, straight from its site."""
+        return FabricVolume(str(name), self._locate)
+
+    async def close(self) -> None:
+        """Hang up; the owner goes on."""
+        for connection in self._idle:
+            connection.close()
+        for follower in list(self._followers):
+            follower.abort()
+        self._idle.clear()
+        sites = list(self._sites.values())
+        self._sites.clear()
+        await asyncio.gather(*(site.close() for site in sites))
+
+    async def _locate(self, volume: str) -> SiteApi:
+        """The site that holds a volume."""
+        found = next((v for v in await self.volumes() if v.name == volume), None)
+        if found is None:
+            raise SrError.make("SR0105", mend="srshell volumes", noun="volume", name=volume)
+        info = await self.info()
+        site = self._sites.get(found.array)
+        if site is None or site.owner_term != info.owner_term:
+            directory = await in_thread(partial(run_directory, Path(info.fabric)))
+            site = self._sites[found.array] = SiteClient(
+                found.array,
+                socket_path(directory, found.array, "site"),
+                fabric=info.identity,
+                owner_term=info.owner_term,
+            )
+        return site
+
+    async def _exchange(
+        self, request: Callable[[ControlHttp], ResultT], *, repeatable: bool
+    ) -> ResultT:
+        """One request on a connection of its own, started again if nobody heard it."""
+        connection = self._idle.pop() if self._idle else await in_thread(self._open)
+        try:
+            result = await in_thread(partial(request, connection), connection.abort)
+        except OwnerGone as gone:
+            connection.close()
+            if not (gone.unheard or repeatable):
+                facts = f"{gone}; what became of the command is in `srshell jobs`"
+                raise launch.no_owner(self.place, facts) from gone
+            connection = await in_thread(self._open)
+            try:
+                result = await in_thread(partial(request, connection), connection.abort)
+            except OwnerGone as again:
+                raise launch.no_owner(self.place, str(again)) from again
+        self._idle.append(connection)
+        return result
+
+    def _open(self) -> ControlHttp:
+        return launch.connect(self.place, start=self._start, options=self._options)
