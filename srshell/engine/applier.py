@@ -68,7 +68,7 @@ class Applier:
         """Apply until the replica closes or fails."""
         core = self._core
         try:
-            while not (core.closing or core.failure):
+            while not core.stopped:
                 if not await self._step():
                     self._wake.clear()
                     await self._wake.wait()
@@ -125,14 +125,14 @@ class Applier:
     async def run_checkpoints(self) -> None:
         """Take a checkpoint now and then, and whenever log space is wanted."""
         core = self._core
-        while not (core.closing or core.failure):
+        while not core.stopped:
             try:
                 async with asyncio.timeout(core.world.limits.checkpoint_seconds):
                     await self._space_wanted.wait()
             except TimeoutError:
                 pass
             self._space_wanted.clear()
-            if core.closing or core.failure:
+            if core.stopped:
                 return
             behind = core.applied_lsn > core.superblock.checkpoint_lsn
             if behind or self._forgettable() or self._short_of_space():

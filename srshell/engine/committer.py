@@ -116,7 +116,7 @@ class Committer:
         """Make frames until the replica closes, fails or loses its role."""
         core = self._core
         source = core.source
-        while core.source is source and not (core.closing or core.failure):
+        while core.source is source and not core.stopped:
             self._wake.clear()
             batch = self._take()
             if not batch:

@@ -79,6 +79,10 @@ class Copier:
             self._kind, self._done_bytes, max(self._total_bytes, self._done_bytes), rate
         )
 
+    @property
+    def _stopped(self) -> bool:
+        return self._link.closed or self._core.stopped
+
     def close(self) -> None:
         """Send nothing more; locks are released."""
         for answer in self._answers.values():
@@ -89,13 +93,13 @@ class Copier:
     async def run(self) -> bool:
         """Copy until no block is marked (True) or the link closed (False)."""
         core = self._core
-        while not self._link.closed and not core.failure:
+        while not self._stopped:
             if not core.dirty.any():
                 self.finished = True
                 return True
             for volume in range(len(core.volumes.layouts)):
                 async for offset, length, hole in self._ranges(volume):
-                    if self._link.closed or core.failure:
+                    if self._stopped:
                         return False
                     await self._send(volume, offset, length, hole=hole)
             while self._in_flight and not self._link.closed:
@@ -183,7 +187,8 @@ class Copier:
     async def _equal(self, volume: int, offset: int, data: bytes) -> bool:
         """Ask the peer whether it holds the same bytes; False also when the link breaks."""
         self._comparisons += 1
-        answer = self._answers[self._comparisons] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._answers[self._comparisons] = answer
         message = Compare(self._comparisons, volume, offset, len(data), digest(data))
         self._link.send(message)
         return await answer

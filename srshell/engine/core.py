@@ -131,6 +131,11 @@ class Core:
         self.progress.set()
         self.progress = asyncio.Event()
 
+    @property
+    def stopped(self) -> bool:
+        """Tell whether the replica failed or closes: its tasks end."""
+        return self.closing or bool(self.failure)
+
     async def append(self, frames: Sequence[tuple[FrameBody, Extents]]) -> None:
         """Append frames and sync.  Raises SrError after failing the replica."""
         try:
@@ -179,6 +184,20 @@ class Core:
         self.committed_lsn = self.applied_lsn
         self.source = None
         self.destination = Destination(tail_lsn, tail_lsn, self.committed_lsn, self.committed_lsn)
+
+    def lead(self, confirmed_lsn: int, *, alone: bool) -> None:
+        """Be primary from the durable end of the log on: everything in the log counts as committed."""
+        tail_lsn = self.log.durable_lsn
+        self.destination = None
+        self.source = Source(
+            on_peer_loss=self.superblock.on_peer_loss,
+            phase=Phase.ALONE if alone else Phase.LOST,
+            last_lsn=tail_lsn,
+            flushed_lsn=tail_lsn,
+            confirmed_lsn=confirmed_lsn,
+            acked_lsn=tail_lsn,
+            alone=alone,
+        )
 
     async def progressed(self) -> None:
         """Wait until something moved; raises SrError when the replica failed or closes."""

@@ -91,7 +91,7 @@ class PeerLink:
         core = self._core
         limits = core.world.limits
         delay_seconds = limits.reconnect_seconds
-        while not (core.closing or core.failure):
+        while not core.stopped:
             self._retry.clear()
             if core.superblock.initiator and self.wanted and not self.is_open:
                 try:

@@ -16,6 +16,7 @@ import attrs
 
 from srshell.codec.log_frame import RecordKind
 from srshell.codec.messages import Hello
+from srshell.engine import role_changes
 from srshell.engine.applier import Applier
 from srshell.engine.committer import Committer
 from srshell.engine.core import Core, ReplicaEvent
@@ -23,9 +24,10 @@ from srshell.engine.opening import open_core
 from srshell.engine.overlay import patch
 from srshell.engine.peer_link import PeerLink
 from srshell.engine.reporting import report_of
+from srshell.engine.verifier import Compared, verify
 from srshell.engine.world import World
 from srshell.model.errors import SrError
-from srshell.model.replica import ReplicaReport, VolumeLayout
+from srshell.model.replica import OnPeerLoss, ReplicaReport, VolumeLayout
 from srshell.replication import reigns
 from srshell.replication import source as machine
 from srshell.replication.source import Phase
@@ -195,6 +197,13 @@ class Replica:
         self.committer.poke()
         core.tell("state", "this side is secondary now")
 
+    async def step_down_after_demotion(self, committed_lsn: int) -> None:
+        """Follow from the seal on: everything up to it is in both logs."""
+        self.committer.fail_waiting(self._unavailable)
+        self.committer.poke()
+        self.core.follow()
+        self.applier.commit(committed_lsn)
+
     # Reading and writing.
 
     async def write(self, volume: str, offset: int, data: bytes) -> int:
@@ -294,6 +303,50 @@ class Replica:
             if not self.core.superblock.started:
                 await self.core.persist(lambda sb: attrs.evolve(sb, started=True))
         self.peer_link.nudge()
+
+    async def seal(self, operation: str) -> int:
+        """Admit no more writes and drain; see `role_changes.seal`."""
+        return await role_changes.seal(self, operation)
+
+    def unseal(self, operation: str) -> None:
+        """Admit writes again; see `role_changes.unseal`."""
+        role_changes.unseal(self, operation)
+
+    async def demote(self, operation: str, new_epoch: int) -> int:
+        """End this side's reign; see `role_changes.demote`."""
+        return await role_changes.demote(self, operation, new_epoch)
+
+    async def promote(
+        self, operation: str, expected_lsn: int | None, *, alone: bool
+    ) -> role_changes.Promoted:
+        """Begin this side's reign; see `role_changes.promote`."""
+        return await role_changes.promote(self, operation, expected_lsn, alone=alone)
+
+    async def suspend(self) -> None:
+        """Stop replicating until `resume`; see `role_changes.suspend`."""
+        await role_changes.suspend(self)
+
+    async def resume(self, *, alone: bool = False) -> None:
+        """Replicate again, or lead alone; see `role_changes.resume`."""
+        await role_changes.resume(self, alone=alone)
+
+    async def set_policy(self, policy: OnPeerLoss) -> None:
+        """Change what happens when the peer is lost; see `role_changes.set_policy`."""
+        await role_changes.set_policy(self, policy)
+
+    async def give_up(self, branch_directory: str) -> str:
+        """Lose a split brain, keeping a branch; see `role_changes.give_up`."""
+        return await role_changes.give_up(self, branch_directory)
+
+    async def verify(self) -> Compared:
+        """Compare both sides while writers run; see `verifier.verify`."""
+        return await verify(self)
+
+    async def dismantle(self) -> int:
+        """Tear this side down and close it; see `role_changes.dismantle`."""
+        lsn = await role_changes.dismantle(self)
+        await self.close()
+        return lsn
 
     async def accept(self, link: Link, hello: Hello) -> None:
         """Serve a link that the peer dialled, until it closes."""
