@@ -98,9 +98,9 @@ async def demote(replica: Replica, operation: str, new_epoch: int) -> int:
         superblock = core.superblock
         if superblock.role is ReplicaRole.SECONDARY and superblock.operation == operation:
             return core.log.durable_lsn
-        if core.source is None:
+        if superblock.role is ReplicaRole.SECONDARY:
             raise SrError.make("SR6017", group=superblock.group)
-        if replica.committer.sealed_by != operation or core.source.phase is not Phase.LIVE:
+        if replica.committer.sealed_by != operation:
             raise SrError.make("SR6015", group=superblock.group)
         async with core.transition, core.frames:
             source = core.source
