@@ -1,0 +1,30 @@
+"""Reports as people read them: a headline, a table, what to do next.  Text only, no drawing.
+
+Always true:
+
+(1) A page is made from the JSON of a report, so client, notebook and log show the same words.
+(2) Every report has a page; one without a page of its own shows its fields.
+"""
+
+from __future__ import annotations
+
+from srshell.fabric.pages.groups import GROUP_PAGES
+from srshell.fabric.pages.running import RUNNING_PAGES
+from srshell.fabric.pages.storage import STORAGE_PAGES
+from srshell.fabric.pages.words import Page, Report, clean, printable, progress_line
+
+__all__ = ["PAGES", "Page", "Report", "page_of", "printable", "progress_line"]
+
+#: Schema to the function that makes the page.
+PAGES = {**STORAGE_PAGES, **GROUP_PAGES, **RUNNING_PAGES}
+
+
+def page_of(report: Report) -> Page:
+    """The page for a report, given as `json.loads` reads it."""
+    make = PAGES.get(str(report.get("schema", "")), _fields)
+    return clean(make(report))
+
+
+def _fields(report: Report) -> Page:
+    rows = tuple((key, str(value)) for key, value in report.items() if key != "schema")
+    return Page("", ("FIELD", "VALUE"), rows)

@@ -1,0 +1,124 @@
+"""Pages of groups, their state and their protection.
+
+Always true: a page is made from the JSON of its report alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from srshell.fabric.pages.words import (
+    MARKS,
+    UNKNOWN,
+    Page,
+    Report,
+    already,
+    duration,
+    progress_line,
+    size,
+    warnings,
+)
+
+
+def _group(report: Report) -> Page:
+    rows = (
+        ("array", report["array"]),
+        ("data", ", ".join(report["data"])),
+        ("log", report["log"]),
+        ("mode", report["mode"]),
+        ("on peer loss", report["on_peer_loss"]),
+        ("peer", report.get("peer") or UNKNOWN),
+        ("vms", ", ".join(report.get("vms", ())) or UNKNOWN),
+    )
+    role = "primary" if report.get("is_primary") else "secondary" if report.get("peer") else "alone"
+    headline = f"group {report['name']}: {role}, {report['replication_state']}"
+    return Page(headline, ("", ""), rows, warnings(report))
+
+
+def _groups(report: Report) -> Page:
+    rows = tuple(
+        (
+            group["name"],
+            group["array"],
+            group.get("peer") or UNKNOWN,
+            group["replication_state"],
+            ", ".join(group["data"]),
+        )
+        for group in report["groups"]
+    )
+    return Page("", ("GROUP", "ARRAY", "PEER", "STATE", "DATA"), rows)
+
+
+def _enable(report: Report) -> Page:
+    headline = f"{report['source']} is protected by {report['destination']}{already(report)}"
+    waiting = report.get("waiting_on") or ()
+    lines = (f"the first copy waits for: {', '.join(waiting)}",) if waiting else ()
+    return Page(headline, lines=lines + warnings(report))
+
+
+def _refresh(report: Report) -> Page:
+    headline = f"refreshed {', '.join(report['arrays']) or 'nothing'}"
+    started = report.get("started") or ()
+    lines = (f"the first copy began: {', '.join(started)}",) if started else ()
+    return Page(headline, lines=lines + warnings(report))
+
+
+def _status_row(row: Report) -> tuple[str, ...]:
+    health = row["replication_health"]
+    total, free = row.get("log_bytes", 0), row.get("log_bytes_free", 0)
+    return (
+        row["name"],
+        str(row["is_primary"]),
+        row["replication_state"],
+        f"{MARKS.get(health, '?')} {health}",
+        "yes" if row["failover_ready"] else "no",
+        duration(row["rpo_seconds"]),
+        f"{100 * (total - free) // total}%" if total else UNKNOWN,
+    )
+
+
+def _status(report: Report) -> Page:
+    columns = (
+        "GROUP",
+        "IsPrimary",
+        "ReplicationState",
+        "ReplicationHealth",
+        "READY",
+        "RPO",
+        "LOG",
+    )
+    lines: list[str] = []
+    for row in report["groups"]:
+        if row.get("progress"):
+            lines.append(f"{row['name']}: {progress_line(row['progress'])}")
+        lines += [f"{row['name']}: {reason['text']}" for reason in row["health_reasons"]]
+        if row["is_primary"]:
+            ready = "yes" if row["failover_ready"] else "no"
+            lines.append(f"failover ready: {ready}, because {row['failover_ready_reason']}")
+    rows = tuple(_status_row(row) for row in report["groups"])
+    return Page("", columns, rows, tuple(lines))
+
+
+def _verify(report: Report) -> Page:
+    blocks = f"{report['blocks_compared']:,}".replace(",", " ")
+    if report["equal"]:
+        headline = f"both sides are equal: {blocks} blocks at LSN {report['lsn']}"
+    else:
+        headline = f"{report['differing_blocks']} of {blocks} blocks differ at LSN {report['lsn']}"
+    ranges = tuple(
+        f"{volume} at {offset}: {size(length)}"
+        for volume, offset, length in report.get("differing_ranges", ())
+    )
+    compared, different = report["log_records_compared"], report["log_differences"]
+    lines = (f"{compared} log records compared, {different} differ", *ranges)
+    return Page(headline, lines=lines)
+
+
+GROUP_PAGES: dict[str, Callable[[Report], Page]] = {
+    "srshell.group/1": _group,
+    "srshell.groups/1": _groups,
+    "srshell.enable/1": _enable,
+    "srshell.refresh/1": _refresh,
+    "srshell.status/1": _status,
+    "srshell.verify/1": _verify,
+}
