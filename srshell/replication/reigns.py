@@ -65,17 +65,23 @@ def resume_reign(superblock: Superblock, epoch: Epoch, tail_lsn: int) -> Superbl
 
 
 def demote(superblock: Superblock, operation: str, promised_epoch: int) -> Superblock:
-    """End the reign of a sealed primary; the promised epoch keeps it from any older one."""
+    """End the reign of a sealed primary; the promised epoch keeps it from any older one.
+
+    From here on the peer may be promoted, also unplanned, and then acknowledges without this side.
+    """
     _require(superblock, ReplicaRole.PRIMARY)
     if superblock.alone:
         raise RefusedStep(
             "a primary that acknowledges alone cannot be demoted in a planned failover"
         )
-    promised = max(superblock.promised_epoch, promised_epoch)
+    # Never promise more than the successor will have: it would be refused for ever.
+    newest = max((era.epoch.number for era in superblock.history), default=0)
+    promised = max(superblock.promised_epoch, min(promised_epoch, newest + 1))
     return attrs.evolve(
         superblock,
         role=ReplicaRole.SECONDARY,
         unclean=False,
+        peer_may_ack_alone=True,
         promised_epoch=promised,
         operation=operation,
     )
