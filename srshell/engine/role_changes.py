@@ -104,7 +104,11 @@ async def demote(replica: Replica, operation: str, new_epoch: int) -> int:
             raise SrError.make("SR6015", group=superblock.group)
         async with core.transition, core.frames:
             source = core.source
-            if source is None or source.acked_lsn < source.last_lsn or not _is_live(replica, source):
+            if (
+                source is None
+                or source.acked_lsn < source.last_lsn
+                or not _is_live(replica, source)
+            ):
                 raise SrError.make("SR6015", group=superblock.group)
             await core.persist(lambda sb: reigns.demote(sb, operation, new_epoch))
             committed_lsn = source.acked_lsn

@@ -4,7 +4,9 @@ Always true:
 
 (1) `current` is what the disk holds: a change is visible in memory only after it is durable.
 (2) Changes are serialised; each writes one slot and syncs it in one job.
-(3) A slot that is valid but of a later format is refused, not passed over: an older program must not
+(3) A change of role, epoch, data state or ``alone`` is written to two slots, one after the other: one slot
+    that rots afterwards cannot bring back what this side was before.
+(4) A slot that is valid but of a later format is refused, not passed over: an older program must not
     take an older slot for the truth.
 """
 
@@ -12,6 +14,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+
+import attrs
 
 from srshell.codec.errors import FormatError
 from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT, decode_superblock, encode_superblock
@@ -61,9 +65,32 @@ class SuperblockFile:
     async def write(self, change: Callable[[Superblock], Superblock]) -> Superblock:
         """Make ``change(current)`` durable and current.  Raises StorageError; then nothing changed."""
         async with self._lock:
-            changed = change(self.current)
-            slot = changed.generation % SLOT_COUNT
-            data = encode_superblock(changed)
-            await self._file.write_at([Write(slot * SLOT_BYTES, (data,))], sync=True)
-            self.current = changed
+            before = self.current
+            changed = change(before)
+            await self._write_slot(changed)
+            if _identity(changed) != _identity(before):
+                changed = attrs.evolve(changed, generation=changed.generation + 1)
+                await self._write_slot(changed)
             return changed
+
+    async def _write_slot(self, superblock: Superblock) -> None:
+        slot = superblock.generation % SLOT_COUNT
+        data = encode_superblock(superblock)
+        await self._file.write_at([Write(slot * SLOT_BYTES, (data,))], sync=True)
+        self.current = superblock
+
+
+def _identity(superblock: Superblock) -> tuple[object, ...]:
+    """Return what no rotten slot may undo."""
+    return (
+        superblock.role,
+        superblock.data,
+        superblock.history,
+        superblock.alone,
+        superblock.peer_may_ack_alone,
+        superblock.unclean,
+        superblock.promised_epoch,
+        superblock.copy_id,
+        superblock.yields,
+        superblock.torn_down,
+    )
