@@ -1,0 +1,82 @@
+"""What shall go wrong on a disk, and when.
+
+Always true: a fault is chosen by counting operations that match it, so that the same run meets it
+at the same place.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+
+import attrs
+
+
+class FaultKind(enum.Enum):
+    """One way in which an operation ends."""
+
+    EIO = "input/output error; a sync loses what was written and never says so again"
+    ENOSPC = "no space left; a write may have put down its beginning"
+    SHORT = "a write takes only its beginning, a read returns only its beginning"
+    HANG = "the operation, and all that follow, wait for `SimDisk.resume`"
+
+
+@attrs.frozen
+class Operation:
+    """One thing that a disk is asked to do."""
+
+    #: Counted from 1 over the life of the disk.
+    number: int
+    #: open, create, link, remove, rename, sync_directory, read, write, sync, punch or drop_cache.
+    name: str
+    path: str
+    #: Bytes.
+    offset: int
+    length: int
+    #: The function that wanted it, if the loop names call sites.
+    site: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Whether a crash before it and one after it can differ."""
+        return self.name in CHANGING
+
+
+#: Names of operations that change what a power cut or a kill leaves.
+CHANGING = frozenset({"link", "remove", "rename", "sync_directory", "write", "sync", "punch"})
+
+
+@attrs.define(eq=False)
+class Fault:
+    """One thing to go wrong; made by `SimDisk.fail_at`."""
+
+    kind: FaultKind
+    #: Matching operations to let pass.
+    passes_left: int
+    operation: str | None = None
+    #: A part of the path.
+    path: str = ""
+    #: It goes on going wrong.
+    sticky: bool = False
+    #: How often it did.
+    hits: int = 0
+
+    def strikes(self, operation: Operation) -> bool:
+        """Count an operation; say whether this one fails."""
+        if self.operation is not None and self.operation != operation.name:
+            return False
+        if self.path not in operation.path or (self.hits and not self.sticky):
+            return False
+        if self.passes_left > 0:
+            self.passes_left -= 1
+            return False
+        self.hits += 1
+        return True
+
+
+def fail(kind: FaultKind | None) -> None:
+    """Raise the error of a fault, if it is one."""
+    if kind is FaultKind.EIO:
+        raise OSError(errno.EIO, "input/output error")
+    if kind is FaultKind.ENOSPC:
+        raise OSError(errno.ENOSPC, "no space left on device")
