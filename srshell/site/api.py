@@ -33,6 +33,7 @@ class PoolSpec:
     kind: PoolKind
     fabric: str  # identity of the fabric, written into the pool's label
     classification: str = ""  # kept in the label, so that a lost catalogue can be rebuilt
+    renamed_from: str = ""  # the label may carry this name of the array, which it had before
 
 
 @attrs.frozen
@@ -201,8 +202,11 @@ class SiteApi(Protocol):
     async def start_replica(self, partnership: str) -> ReplicaReport:
         """Both providers were refreshed: look for the peer from now on."""
 
-    async def dismantle_replica(self, partnership: str) -> ReplicaReport:
-        """Leave the partnership; the volumes are ordinary again, and their data stays."""
+    async def dismantle_replica(self, partnership: str) -> int | None:
+        """Leave the partnership; the volumes are ordinary again, and their data stays.
+
+        Returns the LSN at which the data stands; None if this was done before.
+        """
 
     async def replica(self, partnership: str) -> ReplicaReport:
         """Tell how one replica is."""

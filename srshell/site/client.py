@@ -210,10 +210,10 @@ class SiteClient(_RemoteSite):
         report: ReplicaReport = await self._call("start_replica", partnership)
         return report
 
-    async def dismantle_replica(self, partnership: str) -> ReplicaReport:
+    async def dismantle_replica(self, partnership: str) -> int | None:
         """See `SiteApi.dismantle_replica`."""
-        report: ReplicaReport = await self._call("dismantle_replica", partnership)
-        return report
+        lsn: int | None = await self._call("dismantle_replica", partnership)
+        return lsn
 
     async def replica(self, partnership: str) -> ReplicaReport:
         """See `SiteApi.replica`."""

@@ -1,0 +1,190 @@
+"""What carries a volume's bytes: its own file, or the replica that it belongs to.
+
+Always true:
+
+(1) When a write, trim or zero returns, it is durable wherever it has to be (ack mode strict).
+(2) Calls raise `SrError` or `StorageError`; after a failed write a plain file takes no more.
+(3) Offsets and lengths (bytes) were checked by the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+import attrs
+
+from srshell.codec.checksum import Buffer
+from srshell.engine.replica import Replica
+from srshell.export.device import Range, RangeFlag
+from srshell.model.errors import SrError
+from srshell.model.replica import ReplicaRole
+from srshell.storage import BlockFile, StorageError, Write
+from srshell.storage.raw import zero_writes
+
+_PIECE_BYTES: Final = 1024 * 1024
+_ZEROS: Final = bytes(_PIECE_BYTES)
+
+
+class Backing(Protocol):
+    """What a volume's calls end at."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether clients can use it now, for reading and writing."""
+
+    async def read(self, offset: int, length: int) -> Buffer:
+        """Return exactly ``length`` bytes."""
+
+    async def write(self, offset: int, data: Buffer) -> None:
+        """Store ``data``, which nobody changes any more."""
+
+    async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
+        """Make a range read as zeros; without ``may_trim`` its space stays allocated."""
+
+    async def ranges(self, offset: int, length: int) -> list[Range]:
+        """Return length and `RangeFlag` bits of what follows from ``offset`` on."""
+
+    async def close(self) -> None:
+        """Let go of the bytes; nothing is under way."""
+
+
+@attrs.define(eq=False)
+class PlainBacking:
+    """A volume in no replica: one file, each write followed by a sync.
+
+    Writes that arrive while one is being made durable share the next sync.
+    """
+
+    _file: BlockFile
+    serves: bool = True
+    _waiting: list[tuple[Write, asyncio.Future[None]]] = attrs.field(factory=list, init=False)
+    _committing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+
+    async def read(self, offset: int, length: int) -> Buffer:
+        """Read from the file."""
+        return await self._file.read_at(offset, length)
+
+    async def write(self, offset: int, data: Buffer) -> None:
+        """Write with the next batch."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((Write(offset, (data,)), done))
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit())
+        await done
+
+    async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
+        """Punch a hole, or write zeros."""
+        if may_trim:
+            await self._file.punch(offset, length)
+            await self._file.sync()
+        else:
+            await self._file.write_at(list(zero_writes(offset, length)), sync=True)
+
+    async def ranges(self, offset: int, length: int) -> list[Range]:
+        """Tell holes from data."""
+        found: list[Range] = []
+        position, end = offset, offset + length
+        for start, size in await self._file.data_ranges(offset, length):
+            if start > position:
+                found.append((start - position, RangeFlag.HOLE | RangeFlag.ZERO))
+            found.append((size, RangeFlag(0)))
+            position = start + size
+        if position < end:
+            found.append((end - position, RangeFlag.HOLE | RangeFlag.ZERO))
+        return found
+
+    async def is_blank(self, size_bytes: int) -> bool:
+        """Whether the first ``size_bytes`` read as zeros; holes are not read."""
+        for start, size in await self._file.data_ranges(0, size_bytes):
+            for offset in range(start, start + size, _PIECE_BYTES):
+                length = min(_PIECE_BYTES, start + size - offset)
+                if await self._file.read_at(offset, length) != _ZEROS[:length]:
+                    return False
+        return True
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self._file.close()
+
+    async def _commit(self) -> None:
+        """Make batches durable until nothing waits."""
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            error: StorageError | None = None
+            try:
+                await self._file.write_at([write for write, _ in batch], sync=True)
+            except StorageError as failure:
+                error = failure
+            for _, done in batch:
+                if done.done():
+                    continue
+                if error is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(error)
+        self._committing = None
+
+
+@attrs.define(eq=False)
+class ReplicaBacking:
+    """A volume of a replica."""
+
+    _replica: Replica
+    _name: str
+
+    @property
+    def serves(self) -> bool:
+        """Whether this side leads, and knows it."""
+        report = self._replica.report()
+        return report.role is ReplicaRole.PRIMARY and not report.unclean
+
+    async def read(self, offset: int, length: int) -> Buffer:
+        """Read the newest acknowledged data."""
+        return await self._replica.read(self._name, offset, length)
+
+    async def write(self, offset: int, data: Buffer) -> None:
+        """Return when it is durable in both logs, or as the policy of the group says."""
+        payload = data if isinstance(data, bytes) else bytes(data)
+        await self._replica.write(self._name, offset, payload)
+
+    async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
+        """Log that the range is zero."""
+        if may_trim:
+            await self._replica.trim(self._name, offset, length)
+        else:
+            await self._replica.zero(self._name, offset, length)
+
+    async def ranges(self, offset: int, length: int) -> list[Range]:
+        """Say nothing about holes: records in the log may lie over them."""
+        return [(length, RangeFlag(0))]
+
+    async def close(self) -> None:
+        """Nothing: the replica is closed by its host."""
+
+
+@attrs.define(eq=False)
+class NoBacking:
+    """A volume that cannot be used, and why."""
+
+    _error: SrError
+    serves: bool = False
+
+    async def read(self, offset: int, length: int) -> Buffer:
+        """Refuse."""
+        raise self._error
+
+    async def write(self, offset: int, data: Buffer) -> None:
+        """Refuse."""
+        raise self._error
+
+    async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
+        """Refuse."""
+        raise self._error
+
+    async def ranges(self, offset: int, length: int) -> list[Range]:
+        """Refuse."""
+        raise self._error
+
+    async def close(self) -> None:
+        """Nothing."""

@@ -1,0 +1,88 @@
+"""A hosted volume as the NBD server sees it.
+
+Always true: whatever goes wrong below is a `DeviceError`, with a message that the client may show.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import attrs
+
+from srshell.codec.checksum import Buffer
+from srshell.export.device import DeviceError, Range
+from srshell.model.errors import SrError
+from srshell.site.volumes import HostedVolume
+from srshell.storage import StorageError
+
+#: What a client is told by number; everything else is EIO.
+_ERRNO_NAMES: Final = {
+    "SR9223": "EINVAL",  # outside the volume
+    "SR9224": "EPERM",  # takes no writes now
+    "SR9301": "ESHUTDOWN",  # the site ends
+}
+
+
+@attrs.define(eq=False)
+class ExportedVolume:
+    """`srshell.export.device.BlockDevice` over a volume; every write is durable when answered."""
+
+    _volume: HostedVolume
+    #: As it was when the client came; it is disconnected when this changes.
+    read_only: bool
+    multi_connection: bool = True
+    fast_zero: bool = True
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the volume."""
+        return self._volume.facts.size_bytes
+
+    @property
+    def block_bytes(self) -> int:
+        """Block size of the volume."""
+        return self._volume.facts.block_bytes
+
+    async def read(self, offset: int, length: int) -> Buffer:
+        """Read the newest acknowledged data."""
+        with _device_errors():
+            return await self._volume.read(offset, length)
+
+    async def write(self, offset: int, data: Buffer, fua: bool) -> None:
+        """Store durably, whether ``fua`` asks for it or not."""
+        with _device_errors():
+            await self._volume.write(offset, data)
+
+    async def flush(self) -> None:
+        """Return at once: what was answered is durable."""
+        with _device_errors():
+            await self._volume.flush()
+
+    async def trim(self, offset: int, length: int, fua: bool) -> None:
+        """Give space back; the range reads as zeros."""
+        with _device_errors():
+            await self._volume.zero(offset, length, may_trim=True)
+
+    async def zero(self, offset: int, length: int, fua: bool, may_trim: bool) -> None:
+        """Make a range read as zeros."""
+        with _device_errors():
+            await self._volume.zero(offset, length, may_trim=may_trim)
+
+    async def ranges(self, offset: int, length: int) -> Sequence[Range]:
+        """Tell holes from data where that is known."""
+        with _device_errors():
+            return await self._volume.ranges(offset, length)
+
+
+@contextmanager
+def _device_errors() -> Iterator[None]:
+    try:
+        yield
+    except SrError as error:
+        raise DeviceError(_ERRNO_NAMES.get(error.code, "EIO"), str(error)) from error
+    except StorageError as error:
+        known = hasattr(errno, error.errno_name)
+        raise DeviceError(error.errno_name if known else "EIO", str(error)) from error
