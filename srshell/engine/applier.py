@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import attrs
 
@@ -25,8 +26,13 @@ from srshell.storage import StorageError
 _BATCH_BYTES = 8 << 20
 _BATCH_RECORDS = 2048
 _JOBS_AT_ONCE = 16
+# Committed records wait this long for company, unless there are this many bytes of them.
+_LINGER_SECONDS = 0.02
+_LINGER_BYTES = 1 << 20
 # Without a peer, the log keeps at most this share of the ring for a replay; the rest is marked blocks.
 _KEEP_SHARE = 0.5
+# Below this share of free space a checkpoint is taken at once.
+_SPACE_SHARE = 0.6
 
 
 @attrs.frozen
@@ -45,7 +51,8 @@ class Applier:
         self._wake = asyncio.Event()
         self._checkpointing = asyncio.Lock()
         self._space_wanted = asyncio.Event()
-        self.running = False
+        self._urgent = asyncio.Event()
+        self._settling = 0
 
     def commit(self, lsn: int) -> None:
         """Let records up to ``lsn`` be applied."""
@@ -53,15 +60,21 @@ class Applier:
             assert lsn <= self._core.log.durable_lsn, (lsn, self._core.log.durable_lsn)
             self._core.committed_lsn = lsn
             self._wake.set()
+            if self._core.overlay.payload_bytes >= _LINGER_BYTES:
+                self._urgent.set()
 
     def submit(self, run: Callable[[], Awaitable[None]]) -> None:
         """Hand in an ordered job; it must not raise anything but StorageError."""
         self._jobs.append(_OrderedJob(self._core.committed_lsn, run))
+        self._hurry()
+
+    def _hurry(self) -> None:
         self._wake.set()
+        self._urgent.set()
 
     def stop(self) -> None:
         """Wake the tasks so that they see that the replica closes."""
-        self._wake.set()
+        self._hurry()
         self._space_wanted.set()
 
     async def run(self) -> None:
@@ -69,11 +82,26 @@ class Applier:
         core = self._core
         try:
             while not core.stopped:
+                self._wake.clear()
+                if self._should_wait():
+                    await self._linger()
                 if not await self._step():
-                    self._wake.clear()
                     await self._wake.wait()
         except StorageError as error:
             core.fail(error)
+
+    def _should_wait(self) -> bool:
+        """Tell whether more records are worth waiting for: nobody needs the volumes yet."""
+        core = self._core
+        urgent = self._jobs or self._settling or core.ring.free_bytes < core.ring.ring_bytes // 2
+        return not urgent and core.overlay.payload_bytes < _LINGER_BYTES
+
+    async def _linger(self) -> None:
+        """Collect records for a moment: one hop for many writes, and overwritten ones close together."""
+        self._urgent.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                await self._urgent.wait()
 
     async def _step(self) -> bool:
         core = self._core
@@ -90,6 +118,8 @@ class Applier:
         for _ in batch:
             core.overlay.remove_oldest()
         core.applied_lsn = batch[-1].lsn
+        if core.ring.free_bytes < core.ring.ring_bytes * _SPACE_SHARE:
+            self.want_space()  # before anybody has to wait for it, here or at the peer
         core.wake()
         return True
 
@@ -119,8 +149,13 @@ class Applier:
     async def settle(self) -> None:
         """Wait until everything committed is applied and no ordered job waits."""
         core = self._core
-        while core.applied_lsn < core.committed_lsn or self._jobs:
-            await core.progressed()
+        self._settling += 1
+        try:
+            self._hurry()
+            while core.applied_lsn < core.committed_lsn or self._jobs:
+                await core.progressed()
+        finally:
+            self._settling -= 1
 
     async def run_checkpoints(self) -> None:
         """Take a checkpoint now and then, and whenever log space is wanted."""
@@ -144,6 +179,7 @@ class Applier:
     def want_space(self) -> None:
         """Ask for a checkpoint soon: the log is filling."""
         self._space_wanted.set()
+        self._urgent.set()
 
     def _short_of_space(self) -> bool:
         return self._core.ring.free_bytes < self._core.ring.ring_bytes * (1 - _KEEP_SHARE)

@@ -64,12 +64,17 @@ class Committer:
         applier: Applier,
         carry_out: Callable[[list[Instruction]], None],
         offer: Callable[[FrameBody], None],
+        flushed: Callable[[], None],
     ) -> None:
-        """``carry_out`` gets the machine's instructions; ``offer`` hands a new frame to the link."""
+        """``carry_out`` gets the machine's instructions; ``offer`` hands a new frame to the link.
+
+        ``flushed`` is called when the log holds more than before.
+        """
         self._core = core
         self._applier = applier
         self._carry_out = carry_out
         self._offer = offer
+        self._flushed = flushed
         self._queue: deque[_Waiting] = deque()
         self._unacked: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
@@ -203,6 +208,7 @@ class Committer:
         self.frames_total += 1
         if core.source is source:
             self._carry_out(source.handle(LogFlushed(body.last_lsn)))
+        self._flushed()
         core.wake()
 
 

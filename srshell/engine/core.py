@@ -43,6 +43,28 @@ class ReplicaEvent:
     facts: dict[str, str] = attrs.field(factory=dict)
 
 
+class Signal:
+    """Lets tasks wait for the next time that something moved; free when nobody waits."""
+
+    def __init__(self) -> None:
+        """Nobody waits yet."""
+        self._waiters: list[asyncio.Future[None]] = []
+
+    async def wait(self) -> None:
+        """Wait for the next `wake`."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def wake(self) -> None:
+        """Wake everybody who waits now."""
+        if self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+
 def unchanged(superblock: Superblock) -> Superblock:
     """Return the superblock as it is: only the log's pointers are written anew."""
     return superblock
@@ -66,7 +88,7 @@ class Core:
     applied_lsn: int
     failure: str = ""
     closing: bool = False
-    progress: asyncio.Event = attrs.field(factory=asyncio.Event)
+    progress: Signal = attrs.field(factory=lambda: Signal())
     failed: asyncio.Event = attrs.field(factory=asyncio.Event)
     #: Held by whatever changes roles, epochs or the meaning of the link: one at a time.
     transition: asyncio.Lock = attrs.field(factory=asyncio.Lock)
@@ -74,6 +96,8 @@ class Core:
     frames: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     listeners: list[Callable[[ReplicaEvent], None]] = attrs.field(factory=list)
     on_failure: list[Callable[[], None]] = attrs.field(factory=list)
+    #: Called after every superblock: log space may have been given back.
+    on_space: list[Callable[[], None]] = attrs.field(factory=list)
 
     @property
     def superblock(self) -> Superblock:
@@ -124,12 +148,13 @@ class Core:
             raise self.fail(error) from error
         self.ring.durable_head_position = superblock.head_position
         self.wake()
+        for look in self.on_space:
+            look()
         return superblock
 
     def wake(self) -> None:
         """Let everything that waits for progress look again."""
-        self.progress.set()
-        self.progress = asyncio.Event()
+        self.progress.wake()
 
     @property
     def stopped(self) -> bool:

@@ -80,16 +80,17 @@ class Follow:
         self._stored_through = 0
         self._unsynced_bytes = 0
         self._extents_waiting = 0
-        self.ended = asyncio.Event()
+        self._told_bytes_free = core.ring.free_bytes
 
     async def run(self) -> None:
         """Serve the link until it closes; every frame that was taken is durable when this returns."""
+        self._core.on_space.append(self._report_space)
         await asyncio.gather(
             self._until_closed(self._read()),
             self._until_closed(self._append()),
             self._until_closed(self._watch()),
         )
-        self.ended.set()
+        self._core.on_space.remove(self._report_space)
 
     async def _until_closed(self, task: Awaitable[None]) -> None:
         with suppress(LinkClosed, SrError):
@@ -123,6 +124,12 @@ class Follow:
                     await self._stopped.wait()
             if loop.time() - self._heard_at > limits.peer_timeout_seconds:
                 raise LinkClosed("the primary is silent")
+
+    def _report_space(self) -> None:
+        """Tell the primary when a checkpoint gave log space back: it may be waiting for just that."""
+        ring = self._core.ring
+        if ring.free_bytes > self._told_bytes_free + ring.ring_bytes // 8:
+            self._confirm(self._core.log.durable_lsn)
 
     async def _take(self, message: Message, payload: bytes | memoryview) -> None:
         match message:
@@ -258,7 +265,8 @@ class Follow:
 
     def _confirm(self, lsn: int) -> None:
         if not self.link.closed:
-            self.link.send(Confirm(lsn, self._core.applied_lsn, self._log_bytes_free()))
+            self._told_bytes_free = self._core.ring.free_bytes
+            self.link.send(Confirm(lsn, self._core.applied_lsn, self._told_bytes_free))
 
     def _committed(self, lsn: int) -> None:
         for instruction in self._machine().handle(machine.Committed(lsn)):

@@ -78,7 +78,7 @@ class Replica:
         self.core.listeners.append(listener)
 
     def _new_committer(self) -> Committer:
-        return Committer(self.core, self.applier, self.carry_out, self._offer)
+        return Committer(self.core, self.applier, self.carry_out, self._offer, self._flushed)
 
     def _start_tasks(self) -> None:
         self.spawn(self.applier.run())
@@ -114,6 +114,11 @@ class Replica:
         lead = self.peer_link.lead
         if lead is not None and not lead.link.closed:
             lead.sender.offer(body)  # type: ignore[arg-type]
+
+    def _flushed(self) -> None:
+        lead = self.peer_link.lead
+        if lead is not None:
+            lead.sender.flushed()
 
     def carry_out(self, instructions: list[machine.Instruction]) -> None:
         """Do what the source machine decided, in order."""
@@ -384,6 +389,8 @@ class Replica:
 
 async def _last_of(parts: list[asyncio.Future[int]]) -> int:
     """Wait for all parts of a write; the last LSN, or the first error after all have ended."""
+    if len(parts) == 1:
+        return await parts[0]
     results = await asyncio.gather(*parts, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

@@ -46,6 +46,11 @@ class Sender:
         except LinkClosed:
             self._wake.set()
 
+    def flushed(self) -> None:
+        """The own log holds more than before: what `offer` left can be read back."""
+        if self.next_lsn <= self._core.log.durable_lsn:
+            self._wake.set()
+
     def confirmed(self, lsn: int, peer_bytes_free: int) -> None:
         """The peer's log holds everything up to ``lsn`` and has this much space left."""
         for last_lsn in [sent for sent in self._in_flight if sent <= lsn]:
@@ -94,18 +99,9 @@ class Sender:
                 if held is not None and durable:
                     self.notice()  # the peer can give log space back once it may apply
                 self._wake.clear()
-                await self._wait()
+                await self._wake.wait()
                 continue
             await self._send_from_log(held)
-
-    async def _wait(self) -> None:
-        progress = asyncio.ensure_future(self._core.progress.wait())
-        wake = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait((progress, wake), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            progress.cancel()
-            wake.cancel()
 
     async def _send_from_log(self, held: HeldFrame) -> None:
         core = self._core

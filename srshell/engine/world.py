@@ -27,7 +27,9 @@ class Limits:
     commit_notice_seconds: float = 0.01
     checkpoint_seconds: float = 1.0
     seal_seconds: float = 60.0
+    handshake_seconds: float = 30.0
     frame_bytes: int = 1 << 20
+    write_bytes: int = 512 << 10  # larger writes become several records
     extent_bytes: int = 512 << 10
     extents_in_flight: int = 8
     unapplied_bytes: int = 64 << 20
