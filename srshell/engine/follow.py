@@ -19,7 +19,6 @@ import attrs
 
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import (
-    MAX_FRAME_BYTES,
     FrameBody,
     Record,
     body_from_bytes,
@@ -244,7 +243,8 @@ class Follow:
                 core.overlay.add(record)
         frames = [(body, extents_of(records)) for body, records in batch]
         # At the ring's end up to one frame is lost to the wrap.
-        if core.log.has_room(sum(body.total_bytes for body, _ in frames) + MAX_FRAME_BYTES):
+        sizes_bytes = [body.total_bytes for body, _ in frames]
+        if core.log.has_room(sum(sizes_bytes) + max(sizes_bytes)):
             await self._write(frames)
             return
         for frame in frames:

@@ -37,8 +37,6 @@ from srshell.replication import source as machine
 from srshell.replication.decide import Amount, Relation, decide
 from srshell.transport.link import Link, LinkClosed
 
-_HANDSHAKE_SECONDS = 30.0
-
 
 class PeerLink:
     """Keeps one replica linked with its peer for as long as that is wanted."""
@@ -144,7 +142,8 @@ class PeerLink:
             async with core.transition:
                 try:
                     handshake = Handshake(core, self._parts, link, session)
-                    agreement = await with_timeout(_HANDSHAKE_SECONDS, handshake, hello)
+                    seconds = core.world.limits.handshake_seconds
+                    agreement = await with_timeout(seconds, handshake, hello)
                     serving = self._begin(link, agreement)
                 except Incompatible as error:
                     link.close()

@@ -34,8 +34,6 @@ from srshell.replication.source import Phase
 from srshell.storage import StorageError
 from srshell.transport.link import Link
 
-_WRITE_BYTES_MAX = 1 << 19
-
 
 class Replica:
     """One side of a group.  Make it with `open`; `format_log` prepares the log volume before."""
@@ -217,11 +215,12 @@ class Replica:
         Raises SrError SR9223 (range), SR9224 (no writes now), SR9225 (outcome unknown).
         """
         index = self._index(volume, offset, len(data))
+        piece_bytes = self.core.world.limits.write_bytes
         parts = [
             self._submit(
-                RecordKind.WRITE, index, offset + start, data[start : start + _WRITE_BYTES_MAX]
+                RecordKind.WRITE, index, offset + start, data[start : start + piece_bytes]
             )
-            for start in range(0, len(data), _WRITE_BYTES_MAX)
+            for start in range(0, len(data), piece_bytes)
         ]
         return await _last_of(parts)
 

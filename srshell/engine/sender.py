@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 
 from srshell.codec.errors import FormatError
-from srshell.codec.log_frame import MAX_FRAME_BYTES, FrameBody
+from srshell.codec.log_frame import FrameBody
 from srshell.codec.messages import Commit, Frame
 from srshell.engine.core import Core
 from srshell.model.replica import Era
@@ -116,7 +116,8 @@ class Sender:
 
     def _has_credit(self, total_bytes: int) -> bool:
         # The peer may lose up to one frame at its ring's end, where the next lap begins.
-        spare_bytes = self._peer_bytes_free - sum(self._in_flight.values()) - MAX_FRAME_BYTES
+        largest_bytes = max(total_bytes, max(self._in_flight.values(), default=0))
+        spare_bytes = self._peer_bytes_free - sum(self._in_flight.values()) - largest_bytes
         return spare_bytes >= total_bytes
 
     def _send(self, body: FrameBody) -> None:
