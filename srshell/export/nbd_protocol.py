@@ -11,7 +11,7 @@ Whoever holds the socket does, again and again::
     connection.received(count)
     while (request := connection.next_request()) is not None:
         ...                     # ask the device, then one of connection.answer_...
-    socket.sendmsg(connection.take_output())
+    socket.sendmsg(connection.take_output())    # earlier if `output_bytes` grows large
 
 Always true:
 
@@ -78,6 +78,8 @@ class NbdConnection:
         factory=lambda: ReceiveBuffer(_HANDSHAKE_BUFFER_BYTES), init=False
     )
     _output: list[Buffer] = attrs.field(factory=lambda: [GREETING], init=False)
+    #: Bytes in the output; answers without content, 16 bytes each, are left out.
+    output_bytes: int = attrs.field(default=0, init=False)
     _handshake: Handshake = attrs.field(init=False)
     #: Valid from TRANSMISSION on.
     _reader: RequestReader | None = None
@@ -140,6 +142,7 @@ class NbdConnection:
             head = replies.simple_reply(request.cookie)
         self._release(request)
         self._output += (head, data)
+        self.output_bytes += request.length
 
     def answer_ranges(self, request: Request, ranges: Sequence[Range]) -> None:
         """Answer a BLOCK_STATUS with what the device knows from the request's offset on."""
@@ -148,6 +151,7 @@ class NbdConnection:
         chunk = replies.ranges_chunk(request.cookie, fitted)
         self._release(request)
         self._output.append(chunk)
+        self.output_bytes += len(chunk)
 
     def answer_error(self, request: Request, error: NbdError, text: str = "") -> None:
         """Answer a request that failed."""
@@ -158,6 +162,7 @@ class NbdConnection:
         """Return what is to be sent, in order, and forget it."""
         output = self._output
         self._output = []
+        self.output_bytes = 0
         return output
 
     def shut_down(self) -> None:
@@ -190,7 +195,9 @@ class NbdConnection:
         # READ must be refused in the negotiated form; with it, a sentence can be sent along.
         cookie, error, text = refusal
         if self._structured:
-            self._output.append(replies.error_chunk(cookie, error, text))
+            chunk = replies.error_chunk(cookie, error, text)
+            self._output.append(chunk)
+            self.output_bytes += len(chunk)
         else:
             self._output.append(replies.simple_reply(cookie, error))
 

@@ -2,8 +2,8 @@
 
 Always true:
 
-(1) All requests that one receive brought are started before anything is sent, and all answers that
-    are ready together leave in one send.
+(1) The requests that one receive brought are started before anything is sent, and small answers
+    that are ready together leave in one send.
 (2) Devices are called in the order of arrival.  A call is never cancelled; the session ends only
     when every call has returned, even if the client is long gone.
 (3) Nothing is read from a client that has its limit under way, or that does not take its answers.
@@ -31,6 +31,10 @@ _log: Final = logging.getLogger(__name__)
 
 #: A client that leaves more than this many bytes of answers unread is not read from.
 _UNSENT_BYTES_MAX: Final = 4 * 1024 * 1024
+#: Answers are sent before all requests are started if they have this many bytes.
+_SEND_BYTES: Final = 1024 * 1024
+#: Data from here on is sent by itself; what is smaller is joined with its neighbours.
+_LARGE_BYTES: Final = 64 * 1024
 #: CACHE reads this much at a time.
 _WARM_BYTES: Final = 1024 * 1024
 
@@ -149,6 +153,9 @@ class NbdSession(asyncio.BufferedProtocol):
         connection = self._connection
         while self._writable and (request := connection.next_request()) is not None:
             self._start(request)
+            if connection.output_bytes >= _SEND_BYTES:
+                # A device that answers at once would otherwise fill our memory.
+                self._send()
         self._settle()
 
     def _start(self, request: Request) -> None:
@@ -244,9 +251,21 @@ class NbdSession(asyncio.BufferedProtocol):
         self._connection.answer_error(request, code, text)
 
     def _send(self) -> None:
+        # Not `writelines`: before Python 3.13.2 it never asks the protocol to pause.
         output = self._connection.take_output()
-        if output and self._transport is not None:
-            self._transport.writelines(output)
+        transport = self._transport
+        if not output or transport is None or transport.is_closing():
+            return
+        small: list[Buffer] = []
+        for part in output:
+            if len(part) < _LARGE_BYTES:
+                small.append(part)
+                continue
+            transport.write(b"".join(small))
+            transport.write(part)
+            small.clear()
+        if small:
+            transport.write(small[0] if len(small) == 1 else b"".join(small))
 
     def _settle(self) -> None:
         """Send what is ready, then choose: read on, wait, or end."""

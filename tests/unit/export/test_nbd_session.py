@@ -194,9 +194,25 @@ async def test_a_client_with_its_limit_under_way_is_not_read_from(tmp_path: Path
         assert session._reading
 
 
-async def test_a_client_that_takes_no_answers_is_not_served_further(tmp_path: Path) -> None:
+@attrs.define(eq=False)
+class ImmediateDevice(MemoryDevice):
+    """Has the answer to a read before it returns."""
+
+    def read(  # type: ignore[override]  # any awaitable will do
+        self, offset: int, length: int
+    ) -> Awaitable[Buffer]:
+        self.calls.append(("read", offset, length))
+        future: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
+        future.set_result(bytes(length))
+        return future
+
+
+@pytest.mark.parametrize("kind", [MemoryDevice, ImmediateDevice])
+async def test_a_client_that_takes_no_answers_is_not_served_further(
+    tmp_path: Path, kind: type[MemoryDevice]
+) -> None:
     """Its answers would fill our memory; when it takes them, it is served again."""
-    async with serving(tmp_path) as at:
+    async with serving(tmp_path, kind()) as at:
         client = await at.client()
         client.reader._limit = 1  # type: ignore[attr-defined]  # the client's own buffer
         count = 200
