@@ -1,1 +1,1 @@
-"""The engine: carries out, on disk and link, what the pure decisions of `srshell.replication` ask for."""
+"""The engine: carries out on disk and link what `srshell.replication` decides."""

@@ -3,9 +3,10 @@
 Always true:
 
 (1) Records reach a volume in LSN order and only when committed.
-(2) An ordered job (a copied extent, a digest) runs after the records that were committed when it was
-    handed in, and before any that were committed later.
-(3) A checkpoint goes: sync volumes, then bitmap pages, then superblock; only then is log space reused.
+(2) An ordered job (a copied extent, a digest) runs after the records that were committed when it
+    was handed in, and before any that were committed later.
+(3) A checkpoint goes: sync volumes, then bitmap pages, then superblock; only then is log space
+    reused.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _JOBS_AT_ONCE = 16
 # Committed records wait this long for company, unless there are this many bytes of them.
 _LINGER_SECONDS = 0.02
 _LINGER_BYTES = 1 << 20
-# Without a peer, the log keeps at most this share of the ring for a replay; the rest is marked blocks.
+# Without a peer, the log keeps at most this share of the ring for a replay; the rest is marked
+# blocks.
 _KEEP_SHARE = 0.5
 # Below this share of free space a checkpoint is taken at once.
 _SPACE_SHARE = 0.6
@@ -97,7 +99,7 @@ class Applier:
         return not urgent and core.overlay.payload_bytes < _LINGER_BYTES
 
     async def _linger(self) -> None:
-        """Collect records for a moment: one hop for many writes, and overwritten ones close together."""
+        """Collect records for a moment: one hop then serves many writes."""
         self._urgent.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_SECONDS):

@@ -1,13 +1,13 @@
-"""Keep what the loser of a split brain wrote: its divergent blocks, as sparse files beside a description.
+"""Keep what the loser of a split brain wrote, as sparse files beside a description.
 
-Always true: nothing of the loser is overwritten before its branch is durable; a branch that does not fit is
-an SrError, and then nothing changes.
+Always true: nothing of the loser is overwritten before its branch is durable; a branch that does
+not fit is an SrError, and then nothing changes.
 """
 
 from __future__ import annotations
 
 import json
-import os
+from pathlib import Path
 
 from srshell.engine.core import Core
 from srshell.engine.dirty_map import BLOCK_BYTES
@@ -19,9 +19,10 @@ _PIECE_BLOCKS = 256
 
 
 async def save_branch(core: Core, directory: str, from_lsn: int) -> str:
-    """Write the blocks changed after ``from_lsn`` into ``directory``; return the description's path.
+    """Write the blocks changed after ``from_lsn``; return the description's path.
 
-    One file for each volume, as large as the volume and sparse: NAME.LSN.branch.  Raises SrError SR6024.
+    One file for each volume, as large as the volume and sparse: NAME.LSN.branch.  Raises SrError
+    SR6024.
     """
     for frame in core.ring.frames:
         if frame.last_lsn > from_lsn:
@@ -41,7 +42,7 @@ async def save_branch(core: Core, directory: str, from_lsn: int) -> str:
             "to_lsn": core.log.durable_lsn,
             "files": files,
         }
-        path = os.path.join(directory, f"{stem}.branch.json")
+        path = str(Path(directory) / f"{stem}.branch.json")
         data = json.dumps(description, indent=1).encode()
         disk = core.world.data_disk
         if await disk.exists(path):
@@ -58,7 +59,7 @@ async def save_branch(core: Core, directory: str, from_lsn: int) -> str:
 
 async def _save_volume(core: Core, directory: str, volume: int) -> dict[str, object]:
     layout, disk = core.volumes.layouts[volume], core.world.data_disk
-    path = os.path.join(directory, f"{layout.name}.{core.log.durable_lsn}.branch")
+    path = str(Path(directory) / f"{layout.name}.{core.log.durable_lsn}.branch")
     if await disk.exists(path):
         await disk.remove(path)
     await disk.create(path, layout.size_bytes)

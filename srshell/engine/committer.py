@@ -4,8 +4,8 @@ Always true:
 
 (1) LSNs are given out here alone, in the order in which writes were handed in.
 (2) While the log writes one frame, the next one collects; at queue depth 1 nothing is delayed.
-(3) A write's future is resolved by an acknowledgement of the source machine, or by an error that says
-    whether the outcome is unknown; never silently dropped.
+(3) A write's future is resolved by an acknowledgement of the source machine, or by an error that
+    says whether the outcome is unknown; never silently dropped.
 (4) A frame is made under ``core.frames``: whoever holds it finds every assigned LSN in the log.
 """
 
@@ -94,7 +94,7 @@ class Committer:
         return done
 
     def poke(self) -> None:
-        """Look again: a lock was released, room appeared, the phase changed, or the replica closes."""
+        """Look again: a lock, the log space, the phase or the role changed."""
         self._wake.set()
 
     def acknowledge(self, lsn: int) -> None:
@@ -151,7 +151,7 @@ class Committer:
         return batch
 
     def _must_hold_back(self) -> bool:
-        """Keep what is not acknowledged below half of the log, and what is not applied in memory small."""
+        """Keep what waits for the peer below half of the log, and memory bounded."""
         core = self._core
         assert core.source is not None
         if core.overlay.payload_bytes > core.world.limits.unapplied_bytes:

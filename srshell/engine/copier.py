@@ -2,8 +2,9 @@
 
 Always true:
 
-(1) An extent is read under a lock that holds back overlapping writes, after every assigned LSN reached the
-    own log: it holds all records up to the last one sent, and the link keeps that order.
+(1) An extent is read under a lock that holds back overlapping writes, after every assigned LSN
+    reached the own log: it holds all records up to the last one sent, and the link keeps that
+    order.
 (2) A bit is cleared only after the peer's volumes hold the block durably.
 (3) ``done_bytes`` never falls.
 """
@@ -30,6 +31,7 @@ from srshell.transport.link import Link
 _ZEROS = bytearray(1 << 20)
 _HOLE_BYTES = 64 << 20  # how much is looked at for holes at once
 _RATE_SECONDS = 3.0
+_RATE_POINTS = 2  # a rate needs two
 
 
 @attrs.define(eq=False)
@@ -224,5 +226,5 @@ class Copier:
         self._done_bytes += entry.length
         now = asyncio.get_running_loop().time()
         self._rate_from.append((now, self._done_bytes))
-        while now - self._rate_from[0][0] > _RATE_SECONDS and len(self._rate_from) > 2:
+        while now - self._rate_from[0][0] > _RATE_SECONDS and len(self._rate_from) > _RATE_POINTS:
             self._rate_from.popleft()

@@ -3,7 +3,8 @@
 Always true:
 
 (1) `superblock` is what the disk holds.
-(2) After `fail` nothing more is written: the replica is FAILED, waiting writes end as outcome unknown.
+(2) After `fail` nothing more is written: the replica is FAILED, waiting writes end as outcome
+    unknown.
 (3) `committed_lsn` never passes the durable end of the log.
 """
 
@@ -34,15 +35,6 @@ T = TypeVar("T")
 Change = Callable[[Superblock], Superblock]
 
 
-@attrs.frozen
-class ReplicaEvent:
-    """Something that people and journals want to know; ``kind`` is one word."""
-
-    kind: str
-    text: str
-    facts: dict[str, str] = attrs.field(factory=dict)
-
-
 class Signal:
     """Lets tasks wait for the next time that something moved; free when nobody waits."""
 
@@ -63,6 +55,15 @@ class Signal:
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
+
+
+@attrs.frozen
+class ReplicaEvent:
+    """Something that people and journals want to know; ``kind`` is one word."""
+
+    kind: str
+    text: str
+    facts: dict[str, str] = attrs.field(factory=dict)
 
 
 def unchanged(superblock: Superblock) -> Superblock:
@@ -88,7 +89,7 @@ class Core:
     applied_lsn: int
     failure: str = ""
     closing: bool = False
-    progress: Signal = attrs.field(factory=lambda: Signal())
+    progress: Signal = attrs.field(factory=Signal)
     failed: asyncio.Event = attrs.field(factory=asyncio.Event)
     #: Held by whatever changes roles, epochs or the meaning of the link: one at a time.
     transition: asyncio.Lock = attrs.field(factory=asyncio.Lock)
@@ -211,7 +212,7 @@ class Core:
         self.destination = Destination(tail_lsn, tail_lsn, self.committed_lsn, self.committed_lsn)
 
     def lead(self, confirmed_lsn: int, *, alone: bool) -> None:
-        """Be primary from the durable end of the log on: everything in the log counts as committed."""
+        """Be primary from the log's durable end on: all of the log counts as committed."""
         tail_lsn = self.log.durable_lsn
         self.destination = None
         self.source = Source(
@@ -240,7 +241,10 @@ class Core:
             raise SrError.make("SR9224", volume=self.superblock.group, reason="it is being closed")
 
     def fail(self, error: StorageError | FormatError | str) -> SrError:
-        """Stop for good: a device error fails the replica and is never retried.  Returns the error."""
+        """Stop for good: a device error fails the replica and is never retried.
+
+        Returns the error.
+        """
         first = not self.failure
         if first:
             self.failure = str(error)
@@ -254,7 +258,10 @@ class Core:
         )
 
     async def record_failure(self) -> None:
-        """Try to make the failure durable; a disk that does not take it will show it again itself."""
+        """Try to make the failure durable.
+
+        A disk that does not take it will show it again itself.
+        """
         failure = self.failure
 
         def failed(current: Superblock) -> Superblock:

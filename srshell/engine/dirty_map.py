@@ -1,10 +1,10 @@
-"""Which blocks the peer may lack beside the records in the log: one bit per 4 KiB, kept in the log volume.
+"""Which blocks the peer may lack beside the records in the log: one bit per 4 KiB.
 
 Always true:
 
 (1) A set bit is durable before the log space of the record that set it is given up (`write_pages`).
-(2) A bit that is cleared too late costs a copy; a bit that is set too late would cost data, so a page that
-    cannot be read counts as all ones.
+(2) A bit that is cleared too late costs a copy; a bit that is set too late would cost data, so a
+    page that cannot be read counts as all ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def block_count(size_bytes: int) -> int:
 
 
 class DirtyMap:
-    """The dirty bits of all volumes of a group, in memory, with the pages that disk does not hold yet."""
+    """The dirty bits of all volumes of a group, and which pages disk does not hold yet."""
 
     def __init__(self, partnership: str, volumes: Sequence[VolumeLayout]) -> None:
         """Begin with no block marked."""

@@ -1,9 +1,10 @@
-"""One link as seen by the secondary: frames are logged and confirmed, extents stored, fences made durable.
+"""One link as seen by the secondary: frames logged and confirmed, extents stored, fences kept.
 
 Always true:
 
 (1) A frame is confirmed only after it is durable in this side's log.
-(2) Extents and records reach the volumes in the order in which the link brought them (see `Applier`).
+(2) Extents and records reach the volumes in the order in which the link brought them (see
+    `Applier`).
 (3) Every step of a fence is durable here before it is answered.
 """
 
@@ -82,7 +83,10 @@ class Follow:
         self._told_bytes_free = core.ring.free_bytes
 
     async def run(self) -> None:
-        """Serve the link until it closes; every frame that was taken is durable when this returns."""
+        """Serve the link until it closes.
+
+        Every frame that was taken is durable when this returns.
+        """
         self._core.on_space.append(self._report_space)
         await asyncio.gather(
             self._until_closed(self._read()),
@@ -125,7 +129,7 @@ class Follow:
                 raise LinkClosed("the primary is silent")
 
     def _report_space(self) -> None:
-        """Tell the primary when a checkpoint gave log space back: it may be waiting for just that."""
+        """Tell the primary that a checkpoint gave log space back: it may wait for that."""
         ring = self._core.ring
         if ring.free_bytes > self._told_bytes_free + ring.ring_bytes // 8:
             self._confirm(self._core.log.durable_lsn)

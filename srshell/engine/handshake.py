@@ -6,14 +6,15 @@
 
 Always true:
 
-(1) Both sides hold their ``transition`` lock from Hello to Rejoined: no standing changes on the way.
+(1) Both sides hold their ``transition`` lock from Hello to Rejoined: no standing changes on the
+    way.
 (2) Nothing is cut, copied or promised unless both sides computed the same verdict.
-(3) Before a copy begins the primary acknowledges alone, durably: an inconsistent peer protects nothing.
+(3) Before a copy begins the primary acknowledges alone, durably: an inconsistent peer protects
+    nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol, TypeVar
 
 import attrs
@@ -40,8 +41,8 @@ from srshell.engine.core import Core
 from srshell.engine.log_file import extents_of
 from srshell.engine.recovery import new_segment, with_segment
 from srshell.engine.sender import epoch_at
+from srshell.engine.standing import standing
 from srshell.model.replica import (
-    Divergence,
     Flow,
     OnPeerLoss,
     ReplicaData,
@@ -51,7 +52,7 @@ from srshell.model.replica import (
 )
 from srshell.replication import reigns
 from srshell.replication import source as machine
-from srshell.replication.decide import UNKNOWN_LSN, Amount, Decision, Relation, decide, roles_after
+from srshell.replication.decide import Amount, Decision, Relation, decide, roles_after
 from srshell.transport.link import Link, LinkClosed
 
 M = TypeVar("M", bound=Message)
@@ -81,46 +82,6 @@ class Agreement:
     peer_bytes_free: int
     copy: Flow | None
     compare: bool
-
-
-def standing(core: Core) -> Standing:
-    """Return what this side says of itself now; the caller holds ``transition``."""
-    superblock, ring = core.superblock, core.ring
-    source = core.source
-    tail_lsn = source.last_lsn if source is not None else core.log.durable_lsn
-    alone_lsn = 0
-    if superblock.alone:
-        alone_lsn = source.acked_lsn if source is not None and not superblock.unclean else tail_lsn
-    last = ring.frames[-1] if ring.frames else None
-    return Standing(
-        replica=superblock.replica,
-        role=superblock.role,
-        data=ReplicaData.FAILED if core.failure else superblock.data,
-        history=superblock.history,
-        tail_lsn=tail_lsn,
-        tail_crc=last.crc if last is not None and last.last_lsn == tail_lsn else 0,
-        log_first_lsn=ring.head_lsn,
-        acked_alone_lsn=alone_lsn,
-        marked_from_lsn=core.confirmed_lsn
-        if source is not None or superblock.yields
-        else UNKNOWN_LSN,
-        alone=superblock.alone,
-        unclean=superblock.unclean,
-        yields=superblock.yields,
-        base_lsn=superblock.base_lsn,
-        copy_id=superblock.copy_id,
-    )
-
-
-def divergence(core: Core, from_lsn: int) -> Divergence:
-    """Return what this side holds beyond ``from_lsn``: marked blocks and logged extents."""
-    blocks = [bits.copy() for bits in core.dirty.bits]
-    for frame in core.ring.frames:
-        if frame.last_lsn > from_lsn:
-            for volume, offset, length in frame.extents:
-                blocks[volume][offset // 4096 : -(-(offset + length) // 4096)] = 1
-    count = sum(bits.count() for bits in blocks)
-    return Divergence(from_lsn, core.ring.tail_lsn, count, count * 4096)
 
 
 class Parts(Protocol):
@@ -385,7 +346,7 @@ class Handshake:
 
 
 async def rejoin_source(core: Core, parts: Parts, rejoin: Rejoin, decision: Decision) -> None:
-    """Cut the tail, take the source's history, and before a copy become inconsistent, all in one write."""
+    """Cut the tail, take the source's history, before a copy become inconsistent: one write."""
     policy = OnPeerLoss(rejoin.policy)
     if rejoin.copy and core.superblock.data is not ReplicaData.BLANK:
         # The copy covers what lies after the common point only, so everything before must be in the
@@ -425,12 +386,3 @@ def _reason(decision: Decision, mine: Standing, theirs: Standing) -> str:
     return (
         f"{decision.relation.value}: this side is {mine.role.value}, the peer {theirs.role.value}"
     )
-
-
-async def with_timeout(seconds: float, handshake: Handshake, hello: Hello | None) -> Agreement:
-    """Run a handshake; a peer that falls silent ends it.  Raises LinkClosed instead of TimeoutError."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await handshake.run(hello)
-    except TimeoutError:
-        raise LinkClosed("the peer fell silent in the handshake") from None

@@ -5,8 +5,8 @@ Always true:
 (1) One `append` is one job: every frame of it is written and synced before it returns.
 (2) `durable_lsn` moves only after the sync that covers it returned.
 (3) Appends are serialised by the caller: one at a time.
-(4) A frame's bytes are written at most once; no sector of a durable frame is ever written again while
-    a superblock on disk refers to it.
+(4) A frame's bytes are written at most once; no sector of a durable frame is ever written again
+    while a superblock on disk refers to it.
 """
 
 from __future__ import annotations

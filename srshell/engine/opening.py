@@ -2,7 +2,8 @@
 
 Always true:
 
-(1) Log and volumes are locked, then synced, then read; nothing is written before all of it was verified.
+(1) Log and volumes are locked, then synced, then read; nothing is written before all of it was
+    verified.
 (2) The first write is one superblock: the new segment, and `unclean` for a primary.
 """
 

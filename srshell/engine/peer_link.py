@@ -3,15 +3,15 @@
 Always true:
 
 (1) There is one link at a time; a new one begins after the old one's tasks have ended.
-(2) The machine hears of a loss when the link closes, and of the peer timeout when nothing was heard for
-    that long: slow is not lost.
+(2) The machine hears of a loss when the link closes, and of the peer timeout when nothing was
+    heard for that long: slow is not lost.
 (3) Locks are taken in this order: linking, transition, frames.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 from srshell.codec.messages import Hello, Refused
@@ -25,12 +25,10 @@ from srshell.engine.handshake import (
     Handshake,
     Incompatible,
     Parts,
-    divergence,
-    standing,
-    with_timeout,
 )
 from srshell.engine.lead import Lead
 from srshell.engine.sender import Sender
+from srshell.engine.standing import divergence, standing
 from srshell.model.errors import SrError
 from srshell.model.replica import Divergence, Flow, LinkState, ReplicaData, ReplicaRole
 from srshell.replication import source as machine
@@ -158,7 +156,7 @@ class PeerLink:
         await serving
 
     def _begin(self, link: Link, agreement: Agreement) -> asyncio.Task[None]:
-        """Start serving; the caller holds ``transition``, so nothing happened since the agreement."""
+        """Start serving; the caller holds ``transition``: nothing happened since the agreement."""
         self.split = self.peer_split = None
         self.flow = agreement.copy
         if agreement.role is ReplicaRole.PRIMARY:
@@ -205,7 +203,7 @@ class PeerLink:
             self.nudge()
 
     def _settle_later(self, lead: Lead) -> None:
-        """A link that was lost counts as back only after it held for a while: flapping is not in sync."""
+        """Count a lost link as back only after it held for a while: flapping is no sync."""
 
         def settle() -> None:
             if self.lead is lead and self._core.source is not None:
@@ -286,3 +284,11 @@ class PeerLink:
         if end is not None:
             end.close("this side closes")
         self._retry.set()
+
+
+async def _timed(handshake: Coroutine[None, None, Agreement]) -> Agreement:
+    try:
+        async with asyncio.timeout(_HANDSHAKE_SECONDS):
+            return await handshake
+    except TimeoutError:
+        raise LinkClosed("the peer fell silent in the handshake") from None

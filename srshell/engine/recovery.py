@@ -1,9 +1,11 @@
-"""Open a replica's log after whatever happened: find the superblock, scan the log, tell tear from damage.
+"""Open a replica's log after whatever happened: superblock, scan, tear or damage.
 
 Always true:
 
-(1) Everything is synced before it is trusted: a process that was killed leaves unsynced pages in the cache.
-(2) Reading changes nothing; the first write is the superblock with the new segment (`begin_segment`).
+(1) Everything is synced before it is trusted: a process that was killed leaves unsynced pages in
+    the cache.
+(2) Reading changes nothing; the first write is the superblock with the new segment
+    (`begin_segment`).
 (3) Damage is never silently shortened: SrError SR9211.
 """
 
@@ -118,8 +120,8 @@ def new_segment(first_lsn: int, position: int, randomness: random.Random) -> Seg
 def with_segment(superblock: Superblock, segment: Segment) -> Superblock:
     """Add a segment; those that begin at or after it hold nothing any more.
 
-    Raises SrError SR9211 when the list is full (each opening that wrote something adds one until the
-    next checkpoint).
+    Raises SrError SR9211 when the list is full (each opening that wrote something adds one until
+    the next checkpoint).
     """
     kept = tuple(s for s in superblock.segments if s.first_lsn < segment.first_lsn)
     if len(kept) >= SEGMENTS_MAX:

@@ -1,9 +1,11 @@
-"""One side of one replicated group: opened from its log volume, linked with its peer, read and written.
+"""One side of one replicated group: opened from its log, linked with its peer, read and written.
 
 Always true:
 
-(1) The superblock on disk says who this side is; the machine in `Core` is made from it and from the log.
-(2) A primary that was opened from disk is READ_ONLY until a handshake or an operator says that it leads.
+(1) The superblock on disk says who this side is; the machine in `Core` is made from it and from the
+    log.
+(2) A primary that was opened from disk is READ_ONLY until a handshake or an operator says that it
+    leads.
 (3) Writes are admitted only by a primary whose machine admits them; a secondary refuses them.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import attrs
 
@@ -51,7 +54,8 @@ class Replica:
     async def open(cls, log_path: str, world: World) -> Replica:
         """Recover a replica from its log volume and start it.
 
-        Raises SrError SR9210-SR9212 and SR9222, StorageError (AlreadyLocked when another process has it).
+        Raises SrError SR9210-SR9212 and SR9222, StorageError (AlreadyLocked when another process
+        has it).
         """
         replica = cls(await open_core(log_path, world))
         replica._start_tasks()
@@ -94,7 +98,10 @@ class Replica:
             self.peer_link.watch_for_timeout()
 
     def spawn(self, step: object) -> asyncio.Task[None]:
-        """Run a coroutine beside; an SrError of it was told already, anything else fails the replica."""
+        """Run a coroutine beside.
+
+        An SrError of it was told already, anything else fails the replica.
+        """
         task: asyncio.Task[None] = asyncio.ensure_future(self._guard(step))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -217,9 +224,7 @@ class Replica:
         index = self._index(volume, offset, len(data))
         piece_bytes = self.core.world.limits.write_bytes
         parts = [
-            self._submit(
-                RecordKind.WRITE, index, offset + start, data[start : start + piece_bytes]
-            )
+            self._submit(RecordKind.WRITE, index, offset + start, data[start : start + piece_bytes])
             for start in range(0, len(data), piece_bytes)
         ]
         return await _last_of(parts)
@@ -241,7 +246,8 @@ class Replica:
         core.check_usable()
         if core.source is None or core.source.phase is Phase.READ_ONLY:
             raise SrError.make("SR9224", volume=volume, reason=self._refusal())
-        # The records are picked before the file is read: one that is applied meanwhile is laid over again.
+        # The records are picked before the file is read: one that is applied meanwhile is laid over
+        # again.
         records = core.overlay.covering(index, offset, length, core.committed_lsn)
         try:
             data = await core.volumes.read(index, offset, length)
@@ -370,11 +376,8 @@ class Replica:
             return
         async with self.peer_link.linking:
             await self.peer_link.close("this side closes")
-            if not core.failure:
-                try:
-                    await self.applier.checkpoint()
-                except SrError:
-                    pass
+            with suppress(SrError):
+                await self.applier.checkpoint()
             core.closing = True
         self.committer.fail_waiting(self._unavailable)
         self.committer.poke()

@@ -1,9 +1,9 @@
-"""Role changes and operator's orders on one replica: seal, demote, promote, suspend, resume, give up, tear down.
+"""Role changes and operator's orders on one replica, from seal to tear-down.
 
 Always true:
 
-(1) Every step is one durable superblock, taken from `srshell.replication.reigns`; repeating a step that was
-    carried out under the same operation is harmless.
+(1) Every step is one durable superblock, taken from `srshell.replication.reigns`; repeating a
+    step that was carried out under the same operation is harmless.
 (2) Locks are taken in this order: linking, transition, frames.
 (3) A seal ends by itself: a primary that hears from no owner for a while takes writes again.
 """
@@ -89,9 +89,10 @@ def unseal(replica: Replica, operation: str) -> None:
 
 
 async def demote(replica: Replica, operation: str, new_epoch: int) -> int:
-    """End the reign of a sealed primary; ``new_epoch`` is the least number that its successor will have.
+    """End the reign of a sealed primary; ``new_epoch`` is its successor's number.
 
-    Returns the LSN at which its log ends.  Raises SrError SR6015 when it is not sealed by this operation.
+    Returns the LSN at which its log ends.  Raises SrError SR6015 when it is not sealed by this
+    operation.
     """
     core, link = replica.core, replica.peer_link
     async with link.linking:
@@ -126,7 +127,8 @@ async def promote(
     """Begin the reign of this side at its own log's end.
 
     ``expected_lsn``: where a planned failover's source ended; None for an unplanned one.
-    Raises SrError SR6026 (data not consistent), SR6010 (the log ends elsewhere), SR6025 (history full).
+    Raises SrError SR6026 (data not consistent), SR6010 (the log ends elsewhere), SR6025 (history
+    full).
     """
     core, link = replica.core, replica.peer_link
     async with link.linking:
@@ -224,7 +226,7 @@ def _untold(superblock: Superblock, facts: str) -> SrError:
 
 
 async def resume(replica: Replica, *, alone: bool) -> None:
-    """Replicate again; ``alone``: lead without the peer although that may lose writes (operator's word)."""
+    """Replicate again; ``alone``: lead without the peer, at the operator's word."""
     core, link = replica.core, replica.peer_link
     if core.superblock.suspended:
         async with core.transition:
@@ -291,7 +293,7 @@ async def give_up(replica: Replica, branch_directory: str) -> str:
 
 
 async def dismantle(replica: Replica) -> int:
-    """Tear this side down: apply what is committed, forget the partnership; data stays (rules R75-R77).
+    """Tear this side down: apply what is committed, forget the partnership (rules R75-R77).
 
     Returns the LSN at which the volumes stand.
     """

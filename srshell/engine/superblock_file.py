@@ -4,10 +4,10 @@ Always true:
 
 (1) `current` is what the disk holds: a change is visible in memory only after it is durable.
 (2) Changes are serialised; each writes one slot and syncs it in one job.
-(3) A change of role, epoch, data state or ``alone`` is written to two slots, one after the other: one slot
-    that rots afterwards cannot bring back what this side was before.
-(4) A slot that is valid but of a later format is refused, not passed over: an older program must not
-    take an older slot for the truth.
+(3) A change of role, epoch, data state or ``alone`` is written to two slots, one after the other:
+    one slot that rots afterwards cannot bring back what this side was before.
+(4) A slot that is valid but of a later format is refused, not passed over: an older program must
+    not take an older slot for the truth.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ class SuperblockFile:
         self.current = current
 
     async def write(self, change: Callable[[Superblock], Superblock]) -> Superblock:
-        """Make ``change(current)`` durable and current.  Raises StorageError; then nothing changed."""
+        """Make ``change(current)`` durable and current.
+
+        Raises StorageError; then nothing changed.
+        """
         async with self._lock:
             before = self.current
             changed = change(before)

@@ -2,8 +2,8 @@
 
 Always true:
 
-(1) An extent is compared under the copier's lock: no write touches it between the two digests, and the peer
-    answers after it applied everything up to the LSN that the primary names.
+(1) An extent is compared under the copier's lock: no write touches it between the two digests,
+    and the peer answers after it applied everything up to the LSN that the primary names.
 (2) A difference is reported only after it was seen block by block.
 """
 

@@ -35,10 +35,8 @@ class VolumeSet:
         try:
             for layout in layouts:
                 files.append(await disk.open(layout.path))
-                if files[-1].size() < layout.size_bytes:
-                    facts = f"{layout.path} has {files[-1].size()} of {layout.size_bytes} bytes"
-                    raise SrError.make("SR9222", facts=facts, file=layout.path)
-                # A process that was killed leaves its pages in the cache: they count only once synced.
+                _check_size(layout, files[-1])
+                # A process that was killed leaves its pages in the cache: they count once synced.
                 await files[-1].sync()
         except BaseException:
             for file in files:
@@ -93,6 +91,12 @@ class VolumeSet:
         """Wait for running jobs and release the files."""
         for file in self._files:
             await file.close()
+
+
+def _check_size(layout: VolumeLayout, file: BlockFile) -> None:
+    if file.size() < layout.size_bytes:
+        facts = f"{layout.path} has {file.size()} of {layout.size_bytes} bytes"
+        raise SrError.make("SR9222", facts=facts, file=layout.path)
 
 
 async def _all(jobs: object) -> None:

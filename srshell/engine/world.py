@@ -38,7 +38,10 @@ class Limits:
 
 @attrs.frozen
 class World:
-    """What a replica stands on.  ``log_disk`` and ``data_disk`` may be one; each has its own executor."""
+    """What a replica stands on.
+
+    ``log_disk`` and ``data_disk`` may be one; each has its own executor.
+    """
 
     log_disk: Disk
     data_disk: Disk

@@ -1,14 +1,16 @@
 """What one side of a replicated group is, on disk and on the wire.
 
-A *partnership* joins two *replicas*: one side each of the same group of volumes.  Everything here is a
-frozen value; the superblock holds the truth about a replica, and a `Standing` is what a replica says of
-itself when it meets its peer.
+A *partnership* joins two *replicas*: one side each of the same group of volumes.  Everything here
+is a frozen value; the superblock holds the truth about a replica, and a `Standing` is what a
+replica says of itself when it meets its peer.
 
 Always true:
 
-(1) LSNs are dense: the record after LSN n is LSN n + 1, over all volumes of the group and all epochs.
+(1) LSNs are dense: the record after LSN n is LSN n + 1, over all volumes of the group and all
+    epochs.
 (2) An era covers the LSNs in (start_lsn, start_lsn of the next era]; the last era is open.
-(3) Everything that the peer may lack is in the log after ``confirmed_lsn`` or has its bit in the bitmap.
+(3) Everything that the peer may lack is in the log after ``confirmed_lsn`` or has its bit in the
+    bitmap.
 (4) ``alone`` is durable before the first acknowledgement that the peer did not take part in.
 """
 

@@ -1,1 +1,4 @@
-"""Decisions: events in, instructions out.  Nothing here does I/O, reads a clock or draws a random number."""
+"""Decisions: events in, instructions out.
+
+Nothing here does I/O, reads a clock or draws a random number.
+"""

@@ -4,11 +4,12 @@ Always true (searched exhaustively in tests/model):
 
 (1) decide(a, b) and decide(b, a) mirror each other, so both sides act on the same verdict.
 (2) A side whose writes were acknowledged alone is never the target of a side that lacks them.
-(3) What a target drops was never acknowledged: it lies after the common point and was not acked alone.
+(3) What a target drops was never acknowledged: it lies after the common point and was not acked
+    alone.
 (4) Two sides that both wrote alone after the common point are split: nothing is merged or dropped.
 
-The common point is the last LSN of which both hold the same record: the end of the newest epoch that
-is in both histories, cut at the shorter of the two logs.
+The common point is the last LSN of which both hold the same record: the end of the newest epoch
+that is in both histories, cut at the shorter of the two logs.
 """
 
 from __future__ import annotations
@@ -114,8 +115,8 @@ def _end_lsn(side: Standing, later: tuple[Era, ...]) -> int:
 
 
 def _wrote_alone(side: Standing, common_lsn: int) -> bool:
-    """Tell whether the side acknowledged a write alone after the common point, whatever its epoch."""
-    return side.acked_alone_lsn > common_lsn and not side.yields
+    """Tell whether the side acknowledged alone after the common point, in whatever epoch."""
+    return side.acked_alone_lsn > common_lsn
 
 
 def _leader(
@@ -126,11 +127,15 @@ def _leader(
     common_lsn: int,
 ) -> Relation:
     """Say whose data counts; roles are settled afterwards by `roles_after`."""
+    if mine.yields != theirs.yields:
+        # A person named the side to keep; neither epochs nor lengths speak against that.
+        return Relation.TARGET if mine.yields else Relation.SOURCE
     i_wrote, they_wrote = _wrote_alone(mine, common_lsn), _wrote_alone(theirs, common_lsn)
     if i_wrote and they_wrote:
         return Relation.SPLIT
     if i_wrote:
-        # A person promoted the other side knowing that writes may be missing there: never undo that silently.
+        # A person promoted the other side knowing that writes may be missing there: never undo that
+        # silently.
         return Relation.SPLIT if _reigns(theirs, their_next) else Relation.SOURCE
     if they_wrote:
         return Relation.SPLIT if _reigns(mine, my_next) else Relation.TARGET
@@ -142,7 +147,7 @@ def _leader(
 
 
 def _reigns(side: Standing, later: tuple[Era, ...]) -> bool:
-    return bool(later) and side.role is ReplicaRole.PRIMARY and not side.yields
+    return bool(later) and side.role is ReplicaRole.PRIMARY
 
 
 def _rank(later: tuple[Era, ...]) -> tuple[int, int, str]:
@@ -161,8 +166,6 @@ def _within_one_epoch(mine: Standing, theirs: Standing) -> Relation:
         return Relation.STUCK
     if torn != (False, False):
         return Relation.TARGET if torn[0] else Relation.SOURCE
-    if mine.yields != theirs.yields:
-        return Relation.TARGET if mine.yields else Relation.SOURCE
     if mine.tail_lsn != theirs.tail_lsn:
         # The longer log leads even when it is the secondary's: its tail was never acknowledged, but
         # keeping it is as right as dropping it, and it saves writes that a lying disk lost.
@@ -192,11 +195,11 @@ def _amount(source: Standing, target: Standing, common_lsn: int) -> Amount:
 def roles_after(
     mine: Standing, theirs: Standing, decision: Decision
 ) -> tuple[ReplicaRole, ReplicaRole] | None:
-    """Return the roles of this side and the other after the handshake, or None when no rule gives any.
+    """Return the roles of this side and the other after the handshake; None: no rule gives any.
 
-    A primary stays primary unless the other side is primary too and leads.  A primary that is the target
-    of a secondary in the same epoch first pulls the secondary's longer tail (roll-forward); it is never
-    the target of a secondary in any other way.
+    A primary stays primary unless the other side is primary too and leads.  A primary that is the
+    target of a secondary in the same epoch first pulls the secondary's longer tail
+    (roll-forward); it is never the target of a secondary in any other way.
     """
     primary = (mine.role is ReplicaRole.PRIMARY, theirs.role is ReplicaRole.PRIMARY)
     forward = decision.amount is Amount.LOG and mine.history[-1:] == theirs.history[-1:]

@@ -4,7 +4,8 @@ Always true:
 
 (1) A frame is taken only when it begins right after the last one: there are never gaps.
 (2) Nothing is confirmed before the log holds it durably.
-(3) Nothing is applied beyond what the primary reported as committed, nor beyond the own durable log.
+(3) Nothing is applied beyond what the primary reported as committed, nor beyond the own durable
+    log.
 """
 
 from __future__ import annotations
@@ -73,7 +74,10 @@ DestinationInstruction = Append | Drop | Confirm | Apply | RefuseFrame
 
 @attrs.define
 class Destination:
-    """The secondary's side of one group.  ``handle`` takes one event and returns what to do, in order."""
+    """The secondary's side of one group.
+
+    ``handle`` takes one event and returns what to do, in order.
+    """
 
     received_lsn: int
     flushed_lsn: int

@@ -1,13 +1,13 @@
 """Role changes and epochs as pure functions from one superblock to the next.
 
-Each function is one durable step: the caller writes the result to disk before it acts on it.  The engine
-and the exhaustive search of tests/model use the same functions.
+Each function is one durable step: the caller writes the result to disk before it acts on it.  The
+engine and the exhaustive search of tests/model use the same functions.
 
 Always true:
 
 (1) A new epoch has a higher number than every epoch in the history and than the promised one.
-(2) An era begins at the durable end of the log of the side that begins it, so every frame carries the
-    epoch that the history gives for its LSN.
+(2) An era begins at the durable end of the log of the side that begins it, so every frame carries
+    the epoch that the history gives for its LSN.
 (3) ``alone`` is set together with a new epoch, and cleared only by `in_sync`.
 (4) The secondary learns that the primary may ack alone (`fence_stored` keeps the flag) before the
     primary stops, and forgets it (`fence_closed`) only after the primary has stopped.
@@ -92,8 +92,9 @@ def promote(
 ) -> Superblock:
     """Begin the reign of a secondary at its own log's end.
 
-    ``alone`` is True for an unplanned failover: the new primary acknowledges without its peer from the
-    first write on.  Raises RefusedStep unless the data is consistent.
+    ``alone`` is True for an unplanned failover: the new primary acknowledges without its peer
+    from the first write on.  A side that was given up and is promoted all the same counts again.
+    Raises RefusedStep unless the data is consistent.
     """
     if superblock.data is not ReplicaData.CONSISTENT:
         raise RefusedStep(f"the data of this side is {superblock.data.value}")
@@ -103,6 +104,7 @@ def promote(
         role=ReplicaRole.PRIMARY,
         alone=alone,
         unclean=False,
+        yields=False,
         peer_may_ack_alone=False,
         confirmed_lsn=tail_lsn,
         operation=operation,
@@ -113,10 +115,27 @@ def promote(
     )
 
 
+def give_up(superblock: Superblock) -> Superblock:
+    """Lose a split brain by a person's word: what this side wrote alone no longer counts.
+
+    ``alone`` stays, so that at the next contact the blocks of those writes are copied over.
+    """
+    return attrs.evolve(
+        superblock,
+        role=ReplicaRole.SECONDARY,
+        yields=True,
+        unclean=False,
+        peer_may_ack_alone=True,
+    )
+
+
 def rejoin(
     superblock: Superblock, history: tuple[Era, ...], on_peer_loss: OnPeerLoss
 ) -> Superblock:
-    """Follow the source's history as secondary; the tail after the common point is already cut off."""
+    """Follow the source's history as secondary.
+
+    The tail after the common point is already cut off.
+    """
     promised = max((era.epoch.number for era in history), default=0)
     return attrs.evolve(
         superblock,
@@ -133,7 +152,10 @@ def rejoin(
 
 
 def begin_copy(superblock: Superblock, base_lsn: int, copy_id: str) -> Superblock:
-    """Mark the secondary inconsistent before the first copied block; its log starts anew after the base."""
+    """Mark the secondary inconsistent before the first copied block.
+
+    Its log starts anew after the base.
+    """
     return attrs.evolve(
         superblock,
         data=ReplicaData.INCONSISTENT,

@@ -2,10 +2,11 @@
 
 Always true:
 
-(1) Positions grow for ever; the place in the ring is position % ring_bytes; frames never straddle the end.
+(1) Positions grow for ever; the place in the ring is position % ring_bytes; frames never straddle
+    the end.
 (2) Held frames are dense in LSNs and ascending in positions.
-(3) Space is given out only behind ``durable_head_position``: what a superblock on disk still refers to is
-    never overwritten.
+(3) Space is given out only behind ``durable_head_position``: what a superblock on disk still
+    refers to is never overwritten.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class HeldFrame:
 
 @attrs.frozen
 class Placement:
-    """Where a frame goes; ``wrap_bytes`` > 0: first a wrap marker of that length at ``wrap_position``."""
+    """Where a frame goes.
+
+    ``wrap_bytes`` > 0: first a wrap marker of that length at ``wrap_position``.
+    """
 
     position: int
     wrap_position: int
@@ -90,7 +94,10 @@ class Ring:
         return self.frames[low]
 
     def forget_through(self, lsn: int) -> list[HeldFrame]:
-        """Let go of frames that end at or before ``lsn``; the space is free once a superblock says so."""
+        """Let go of frames that end at or before ``lsn``.
+
+        The space is free once a superblock says so.
+        """
         gone = []
         while self.frames and self.frames[0].last_lsn <= lsn:
             gone.append(self.frames.popleft())

@@ -1,15 +1,16 @@
-"""Read a log after a crash: which frames count, where it ends, and whether the end is a tear or damage.
+"""Read a log after a crash: which frames count, and whether its end is a tear or damage.
 
 No I/O: `LogScan.wanted` names the bytes that it needs next, `LogScan.feed` takes them.
 
 Always true:
 
-(1) A frame counts only with the right partnership, the salt of its segment, the checksum of the frame
-    before it, and the next LSN.
-(2) The log ends at the first frame that does not count.  It is a *tear* unless something proves that the
-    missing frame was durable once; then it is *damage*, and nothing is shortened silently.
-(3) Proof is: the superblock names a later LSN as durable; a later segment begins after it; or a frame
-    further on, of the same salt, was written when the missing LSN was already durable.
+(1) A frame counts only with the right partnership, the salt of its segment, the checksum of the
+    frame before it, and the next LSN.
+(2) The log ends at the first frame that does not count.  It is a *tear* unless something proves
+    that the missing frame was durable once; then it is *damage*, and nothing is shortened
+    silently.
+(3) Proof is: the superblock names a later LSN as durable; a later segment begins after it; or a
+    frame further on, of the same salt, was written when the missing LSN was already durable.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Ending(Enum):
 
 @attrs.frozen
 class Wanted:
-    """Bytes of the ring that the scan needs: ``offset`` from the ring's start, may reach to its end."""
+    """Bytes of the ring that the scan needs; ``offset`` counts from the ring's start."""
 
     offset: int
     length: int

@@ -1,4 +1,4 @@
-"""Decide what the primary does with each write: when it is acknowledged, and when the primary may go alone.
+"""Decide what the primary does with each write: when it is acknowledged, when it goes alone.
 
 Always true:
 
@@ -7,7 +7,8 @@ Always true:
 (3) ALONE and CATCHING_UP are entered only after ``alone`` was made durable.
 (4) Only `_acknowledge` emits an acknowledgement, in LSN order, each LSN once.
 
-    READ_ONLY --LinkUp--> FENCING | CATCHING_UP         (a primary that crashed waits for a handshake)
+    READ_ONLY --LinkUp--> FENCING | CATCHING_UP         (a primary that crashed waits for a
+    handshake)
     CATCHING_UP --caught up--> FENCING --Fenced, InSyncDurable--> LIVE --LinkDown--> LOST
     LOST --PeerTimeout--> LONELY (continue) | HELD (suspend-io) | REFUSING (io-error)
     LONELY --a write is waiting--> PARTING --AloneDurable--> ALONE --LinkUp--> CATCHING_UP
@@ -42,7 +43,10 @@ class Phase(Enum):
 
 
 ACKS_ALONE = frozenset({Phase.ALONE, Phase.CATCHING_UP})
-ADMITS_WRITES = frozenset(Phase) - {Phase.READ_ONLY, Phase.REFUSING}
+LINKED = frozenset({Phase.CATCHING_UP, Phase.FENCING, Phase.LIVE})
+# While the new epoch is being made durable no LSN is given out: it would belong to the old epoch,
+# in which the peer may hold another record under that LSN if this primary crashed.
+ADMITS_WRITES = frozenset(Phase) - {Phase.READ_ONLY, Phase.REFUSING, Phase.PARTING}
 
 
 @attrs.frozen
@@ -61,7 +65,10 @@ class LogFlushed:
 
 @attrs.frozen
 class PeerConfirmed:
-    """The peer's log holds everything up to ``lsn``; ``lag_bytes`` of frames are still on the way."""
+    """The peer's log holds everything up to ``lsn``.
+
+    ``lag_bytes`` of frames are still on the way.
+    """
 
     lsn: int
     lag_bytes: int
@@ -125,7 +132,10 @@ class PolicyChanged:
 
 @attrs.frozen
 class Part:
-    """An operator suspends the group, or lets this side lead without its peer: go alone now."""
+    """An operator suspends the group, or lets this side lead without its peer: go alone now.
+
+    The link is closed before: while it is up, nothing happens.
+    """
 
 
 SourceEvent = (
@@ -188,7 +198,10 @@ Instruction = Acknowledge | GoAlone | SendFence | PersistInSync | CloseFence | F
 
 @attrs.define
 class Source:
-    """The primary's side of one group.  ``handle`` takes one event and returns what to do, in order."""
+    """The primary's side of one group.
+
+    ``handle`` takes one event and returns what to do, in order.
+    """
 
     on_peer_loss: OnPeerLoss
     phase: Phase
@@ -229,16 +242,21 @@ class Source:
             case PolicyChanged():
                 instructions = self._policy_changed(event.on_peer_loss)
             case Part():
-                instructions = [] if self.phase in ACKS_ALONE else self._part()
+                # A new epoch on a link whose peer does not know it would part the two histories.
+                instructions = [] if self.phase in ACKS_ALONE | LINKED else self._part()
             case _:
                 assert_never(event)
         self._check()
         return instructions
 
     def adopt_tail(self, lsn: int) -> None:
-        """Take records that a crashed primary pulled from its peer's longer log."""
-        assert self.phase is Phase.READ_ONLY, self
-        self.last_lsn = self.flushed_lsn = max(self.last_lsn, lsn)
+        """Take records that a crashed primary pulled from its peer's longer log.
+
+        It may have been told to lead alone meanwhile, so the phase is READ_ONLY or PARTING.
+        """
+        assert self.phase in {Phase.READ_ONLY, Phase.PARTING}, self
+        assert self.flushed_lsn == self.last_lsn <= lsn, (lsn, self)
+        self.last_lsn = self.flushed_lsn = lsn
 
     def _check(self) -> None:
         assert self.acked_lsn <= self.flushed_lsn <= self.last_lsn, self
@@ -290,7 +308,8 @@ class Source:
         self.lag_bytes = event.lag_bytes
         self.settled = event.settled
         self.fence_sent = False
-        # A source that never acknowledged alone has a peer that holds every acknowledged write already.
+        # A source that never acknowledged alone has a peer that holds every acknowledged write
+        # already.
         self.phase = Phase.CATCHING_UP if self.alone else Phase.FENCING
         return [*self._acknowledge(), *self._try_fence()]
 
@@ -338,8 +357,9 @@ class Source:
         if self.phase is not Phase.FENCING:
             return []
         if isinstance(event, Fenced):
-            # From here on the superblock may say that we are not alone, so we must not be: if the link
-            # breaks while it is being written, only a new epoch lets us acknowledge alone again.
+            # From here on the superblock may say that we are not alone, so we must not be: if the
+            # link breaks while it is being written, only a new epoch lets us acknowledge alone
+            # again.
             self.alone = False
             return [PersistInSync(event.lsn)]
         self.phase = Phase.LIVE
