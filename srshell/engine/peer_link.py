@@ -140,8 +140,7 @@ class PeerLink:
             async with core.transition:
                 try:
                     handshake = Handshake(core, self._parts, link, session)
-                    seconds = core.world.limits.handshake_seconds
-                    agreement = await with_timeout(seconds, handshake, hello)
+                    agreement = await self._timed(handshake.run(hello))
                     serving = self._begin(link, agreement)
                 except Incompatible as error:
                     link.close()
@@ -154,6 +153,13 @@ class PeerLink:
                     link.close()
                     raise
         await serving
+
+    async def _timed(self, handshake: Coroutine[None, None, Agreement]) -> Agreement:
+        try:
+            async with asyncio.timeout(self._core.world.limits.handshake_seconds):
+                return await handshake
+        except TimeoutError:
+            raise LinkClosed("the peer fell silent in the handshake") from None
 
     def _begin(self, link: Link, agreement: Agreement) -> asyncio.Task[None]:
         """Start serving; the caller holds ``transition``: nothing happened since the agreement."""
@@ -284,11 +290,3 @@ class PeerLink:
         if end is not None:
             end.close("this side closes")
         self._retry.set()
-
-
-async def _timed(handshake: Coroutine[None, None, Agreement]) -> Agreement:
-    try:
-        async with asyncio.timeout(_HANDSHAKE_SECONDS):
-            return await handshake
-    except TimeoutError:
-        raise LinkClosed("the peer fell silent in the handshake") from None
