@@ -246,7 +246,7 @@ class SimDisk:
             process.operations_left -= 1
             if process.operations_left > 0:
                 return
-            if name == "write":
+            if name == "write" and self._random.getrandbits(1):
                 effect(FaultKind.SHORT)
         raise ProcessKilled
 

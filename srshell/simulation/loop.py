@@ -64,6 +64,7 @@ class SimTask(asyncio.Task[Any]):
     __slots__ = ("_number", "context")
 
     _log_destroy_pending: bool
+    _log_traceback: bool
 
     def __init__(self, work: Any, loop: SimLoop, context: Context, **options: Any) -> None:  # noqa: ANN401
         """Take the next number."""
@@ -242,6 +243,10 @@ class SimLoop(BaseEventLoop):
         for context in self.errors:
             error = context.get("exception")
             raise error if error is not None else AssertionError(context["message"])
+        for task in self._tasks:
+            # The flag stands until somebody asks the task how it ended.
+            if task._log_traceback and not _is_dead(task.context):
+                task.result()
 
     def _run_once(self) -> None:
         ready = self._ready
