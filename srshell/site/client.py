@@ -79,6 +79,20 @@ class _RemoteSite:
         if connection is not None:
             await connection.close()
 
+    async def ping(self) -> None:
+        """Return when the site has answered: it lives, and its event loop turns.
+
+        Raises:
+            SrError: SR9301, SR9302, SR1105, SR9007, as every verb.
+        """
+        connection = await self._connected()
+        try:
+            await connection.ping()
+        except Lost as lost:
+            raise self._explain_down(str(lost)) from lost
+        except Silent as silent:
+            raise self._silent(str(silent)) from silent
+
     async def _call(self, name: str, *values: object, **named: object) -> Any:  # noqa: ANN401
         verb = rpc.VERBS[name]
         connection = await self._connected()

@@ -92,6 +92,10 @@ class Connection:
         answer = await self._ask(verb.name, verb.encode_arguments(*values, **named))
         return verb.decode_result(answer.result)
 
+    async def ping(self) -> None:
+        """Return when the site has answered; raises `Lost` or `Silent`."""
+        await self._ask(rpc.PING, rpc.NOTHING)
+
     async def close(self) -> None:
         """Hang up; what waits for an answer is `Lost`."""
         self._stop("closed by us")

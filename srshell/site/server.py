@@ -42,7 +42,9 @@ _CREDENTIALS: Final = struct.Struct("3i")
 class ServedSite(SiteApi, Protocol):
     """What a server needs of a site."""
 
-    array: str
+    @property
+    def array(self) -> str:
+        """Return the name of the array."""
 
     @property
     def owner_term(self) -> int:
@@ -71,12 +73,18 @@ class SiteServer:
             self._accept, sock=listener, backlog=_BACKLOG
         )
 
-    async def close(self) -> None:
-        """Listen no more, let the calls that have begun end, then hang up."""
-        if self._server is not None:
-            self._server.close()
+    def listen_no_more(self) -> None:
+        """Take no new connection; the ones there are go on."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+            self._path = None
+
+    async def close(self) -> None:
+        """Listen no more, let the calls that have begun end, then hang up."""
+        self.listen_no_more()
         for owner in self._owners:
             owner.cancel()
         while waiting := self._owners | self._calls:

@@ -41,11 +41,6 @@ class SiteSettings:
         return self.directory / "site.log"
 
     @property
-    def failure_path(self) -> Path:
-        """Why the process could not start, last time."""
-        return self.directory / "failure.json"
-
-    @property
     def rpc_socket(self) -> Path:
         """Where the owner connects."""
         return socket_path(self.run_directory, self.array, "site")
