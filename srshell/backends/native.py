@@ -10,11 +10,11 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from srshell.backends.base import Evidence, RpoGuarantee, SitePlan, SiteStanding
+from srshell.backends.base import Evidence, RpoGuarantee, SitePlan, SiteStanding, SiteState
 from srshell.backends.evidence import read_evidence
 from srshell.backends.supervisor import Pace, Supervisor
 from srshell.model.errors import SrError
@@ -57,7 +57,8 @@ class NativeBackend:
     async def start(self, plan: SitePlan, *, held: bool = False) -> SiteStanding:
         """See `Backend.start`."""
         assert plan.array not in self._supervisors, plan.array
-        supervisor = Supervisor(self._settings(plan), self._tell, held, self._pace)
+        settings = site_settings(plan, self.fabric_directory, self.fabric, self.owner_term)
+        supervisor = Supervisor(settings, self._tell, held, self._pace)
         self._supervisors[plan.array] = supervisor
         return await supervisor.begin()
 
@@ -99,7 +100,7 @@ class NativeBackend:
         """See `Backend.evidence`."""
         supervisor = self._of(array)
         mark = await supervisor.living()
-        if mark is not None or supervisor.standing.state != "held":
+        if mark is not None or supervisor.standing.state is not SiteState.HELD:
             what = f"process {mark.pid} lives" if mark else "it is not held, and would start again"
             raise SrError.make("SR6018", facts=what, primary=array, group=log_path)
         return await read_evidence(array, log_path)
@@ -110,25 +111,34 @@ class NativeBackend:
         self._supervisors.clear()
         await asyncio.gather(*(each.close(stop=stop_sites) for each in supervisors))
 
-    def _settings(self, plan: SitePlan) -> SiteSettings:
-        return SiteSettings(
-            array=plan.array,
-            fabric=self.fabric,
-            directory=self.fabric_directory / SITES_DIRECTORY / plan.array,
-            run_directory=self.run_directory,
-            link_address=plan.link_address,
-            owner_term=self.owner_term,
-            sandbox=plan.sandbox,
-            direct_commits=plan.direct_commits,
-        )
-
     def _of(self, array: str) -> Supervisor:
         supervisor = self._supervisors.get(array)
         if supervisor is None:
-            facts = unknown("array", array, self._supervisors).facts
-            raise SrError.make("SR1107", facts=facts, array=array, where="WHERE")
+            raise unknown_array(array, self._supervisors)
         return supervisor
 
     def _tell(self, standing: SiteStanding) -> None:
         for listener in self._listeners:
             listener(standing)
+
+
+def site_settings(
+    plan: SitePlan, fabric_directory: Path, fabric: str, owner_term: int
+) -> SiteSettings:
+    """Return how a site of a fabric is set up; raises SR9006."""
+    return SiteSettings(
+        array=plan.array,
+        fabric=fabric,
+        directory=fabric_directory / SITES_DIRECTORY / plan.array,
+        run_directory=run_directory(fabric_directory),
+        link_address=plan.link_address,
+        owner_term=owner_term,
+        sandbox=plan.sandbox,
+        direct_commits=plan.direct_commits,
+    )
+
+
+def unknown_array(array: str, known: Iterable[str]) -> SrError:
+    """Return the error for an array that no site serves."""
+    facts = unknown("array", array, known).facts
+    return SrError.make("SR1107", facts=facts, array=array, where="WHERE")

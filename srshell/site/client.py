@@ -2,7 +2,7 @@
 
 Always true:
 
-(1) The first call connects and greets; after the connection was lost, the next call does so again.
+(1) The first call connects and greets; after the connection was lost, the next one does so again.
 (2) Nothing is repeated by itself: a call that was under way when the site went down raises, and its
     error says that the outcome is unknown.
 (3) Whatever goes wrong is an `SrError`: SR9301 (down), SR1105 (does not answer), SR9002 (another
@@ -45,7 +45,7 @@ class _RemoteSite:
         socket: Path,
         *,
         fabric: str,
-        owner_term: int,
+        owner_term: int | None,
         silence_seconds: float = 5.0,
         explain_down: Callable[[str], SrError] | None = None,
     ) -> None:
@@ -55,7 +55,8 @@ class _RemoteSite:
             array: the array that must answer at ``socket``.
             socket: path of the site's Unix socket.
             fabric: identity of the fabric.
-            owner_term: term of the owner that asks.
+            owner_term: term of the owner that asks; None for whoever only looks at the site, or
+                reads and writes volumes.
             silence_seconds: how long the site may leave a ping unanswered.
             explain_down: makes the error for a site that is down from what the system said.
         """
@@ -120,7 +121,8 @@ class _RemoteSite:
             raise self._silent(str(silent)) from silent
         try:
             self._check_welcome(connection.welcome)
-            await connection.call(_GREET, self.fabric, self.owner_term)
+            if self.owner_term is not None:
+                await connection.call(_GREET, self.fabric, self.owner_term)
         except BaseException as error:
             await connection.close()
             if isinstance(error, Lost):

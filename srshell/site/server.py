@@ -4,7 +4,7 @@ Always true:
 
 (1) Only this user (and root) is answered; the kernel names the peer, and the socket is 0600.
 (2) A connection that has not greeted, or has greeted with a term that is lower than another's by
-    now, may look and change nothing.
+    now, may look, read and write volumes, and change nothing else.
 (3) A call that has begun runs to its end, also when its caller is gone.
 """
 
@@ -30,8 +30,10 @@ from srshell.storage import StorageError
 
 LOG: Final = logging.getLogger(__name__)
 
-#: Verbs for which nobody needs to be the owner.
-LOOKING: Final = frozenset({"describe", "replica", "greet", "events", "inspect"})
+#: Verbs for which nobody needs to be the owner: looking, and using a volume as a machine does.
+FREE: Final = frozenset(
+    {"describe", "replica", "greet", "events", "inspect", "read", "write", "flush", "trim"}
+)
 
 _CALLS_MAX: Final = 64
 _READ_BYTES: Final = 256 * 1024
@@ -170,7 +172,7 @@ class _Caller:
 
     def _check_term(self, verb: str) -> None:
         newest = self.site.owner_term
-        if verb in LOOKING or (self.term is not None and self.term >= newest):
+        if verb in FREE or (self.term is not None and self.term >= newest):
             return
         term = "it has not greeted" if self.term is None else f"its term is {self.term}"
         facts = f"{term}; the newest owner has term {newest}"
