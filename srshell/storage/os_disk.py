@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -22,7 +23,7 @@ import attrs
 
 from srshell.codec.checksum import Buffer
 from srshell.storage import system_calls
-from srshell.storage.errors import StorageError, translated
+from srshell.storage.errors import AlreadyLocked, StorageError, translated
 from srshell.storage.locks import lock_descriptor
 from srshell.storage.raw import RawFile, drop_taken, zero_writes
 
@@ -79,10 +80,18 @@ class OsDisk:
 
     def open(self, path: str, *, writable: bool = True, lock: bool = True) -> RawFile:
         """Open a regular file or block device; see `RawDisk.open`."""
-        access = os.O_RDWR if writable else os.O_RDONLY
+        # A FIFO or terminal of that name must not make us wait.
+        flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_NONBLOCK
         with translated("open", path):
-            # A FIFO or terminal of that name must not make us wait.
-            descriptor = os.open(path, access | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            if writable and lock and stat.S_ISBLK(os.lstat(path).st_mode):
+                # The kernel refuses a device that is mounted or part of another one.
+                flags |= os.O_EXCL
+            try:
+                descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except OSError as error:
+                if error.errno == errno.EBUSY:
+                    raise AlreadyLocked("open", path, "LOCKED", text="in use or mounted") from None
+                raise
         try:
             with translated("open", path):
                 size_bytes = system_calls.size_bytes(descriptor)
