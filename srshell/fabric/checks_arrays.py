@@ -240,8 +240,12 @@ def check_unpair(view: View, array: str) -> Verdict:
     pair = view.snapshot.pair_of(array)
     if pair is None:
         return findings.verdict(f"{array} is not paired")
-    for group in view.snapshot.groups:
-        if group.array in {pair.array, pair.peer} and view.snapshot.partnership_of(group.name):
-            findings.refuse("SR1012", f"group {group.name}", array=pair.array, peer=pair.peer,
-                            group=group.name)  # fmt: skip
+    used = [
+        group.name
+        for group in view.snapshot.groups
+        if group.array in {pair.array, pair.peer} and view.snapshot.partnership_of(group.name)
+    ]
+    if used:
+        facts = f"groups: {', '.join(used)}"
+        findings.refuse("SR1012", facts, array=pair.array, peer=pair.peer, group=used[0])
     return findings.verdict()

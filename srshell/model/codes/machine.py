@@ -222,7 +222,7 @@ SR9901 error: Faults are for sandboxes, and {fabric} is none.
     why   A fabric is a sandbox when it was made as one, as `srshell demo` does.
     mend  srshell demo
 
-SR9999 error: srshell met a case that it should not have: {problem}.
+SR9999 error: This should not have happened: {problem}.
     rule  a defect of srshell is shown, not hidden
     why   Nothing is known to be lost, but the command did not end as it should. The owner's log
           holds the details.

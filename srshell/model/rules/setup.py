@@ -149,6 +149,7 @@ R41 D5 H SR3001: The two groups have equal members: count, order, sizes.
 
 R42 - H SR0103: Group names are unique.
     by     check_group
+    mend   srshell group create {free_name} --data {data} --log {log}
 
 R43 C H SR3012: The destination group is created on its array with mode Synchronous.
     by     check_enable
