@@ -4,6 +4,7 @@ Always true:
 
 (1) Only committed records and copied extents are written here.
 (2) Writes to one place are issued one after the other, in LSN order; volumes work side by side.
+(3) When `sync` returns, every write that had ended before it was called is durable.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ class VolumeSet:
         """Take over open files, one for each layout."""
         self.layouts = tuple(layouts)
         self._files = tuple(files)
+        #: Volumes with writes that ended after their last sync began.
         self._unsynced: set[int] = set()
+        self._syncing = asyncio.Lock()
         self.index = {layout.name: number for number, layout in enumerate(layouts)}
 
     @classmethod
@@ -57,8 +60,11 @@ class VolumeSet:
         by_volume: dict[int, list[Record]] = {}
         for record in records:
             by_volume.setdefault(record.volume, []).append(record)
-        self._unsynced.update(by_volume)
-        await _all(self._apply_to(volume, group) for volume, group in by_volume.items())
+        try:
+            await _all(self._apply_to(volume, group) for volume, group in by_volume.items())
+        finally:
+            # Marked afterwards: a sync that began meanwhile need not have covered them.
+            self._unsynced.update(by_volume)
 
     async def _apply_to(self, volume: int, records: list[Record]) -> None:
         for is_write, group in groupby(records, lambda record: record.kind is RecordKind.WRITE):
@@ -73,19 +79,26 @@ class VolumeSet:
         self, volume: int, offset: int, length: int, data: bytes | memoryview | None
     ) -> None:
         """Write a copied extent; None stands for zeros.  Raises StorageError."""
-        self._unsynced.add(volume)
         file = self._files[volume]
-        if data is not None:
-            await file.write_at([Write(offset, (data,))])
-            return
-        for start, size in await file.data_ranges(offset, length):
-            await file.punch(start, size)
+        try:
+            if data is not None:
+                await file.write_at([Write(offset, (data,))])
+                return
+            for start, size in await file.data_ranges(offset, length):
+                await file.punch(start, size)
+        finally:
+            self._unsynced.add(volume)
 
     async def sync(self) -> None:
-        """Make every write so far durable.  Raises StorageError."""
-        volumes = sorted(self._unsynced)
-        self._unsynced.clear()
-        await _all(self._files[volume].sync() for volume in volumes)
+        """Make every write that has ended durable.  Raises StorageError."""
+        async with self._syncing:
+            volumes = sorted(self._unsynced)
+            self._unsynced.clear()
+            try:
+                await _all(self._files[volume].sync() for volume in volumes)
+            except BaseException:
+                self._unsynced.update(volumes)
+                raise
 
     async def close(self) -> None:
         """Wait for running jobs and release the files."""
