@@ -58,7 +58,8 @@ async def seal(replica: Replica, operation: str) -> int:
             if not _is_live(replica, source):
                 raise SrError.make("SR6013", group=core.superblock.group, state="no longer in sync")
             await core.progressed()
-    except SrError:
+    except BaseException:
+        # Also when whoever asked lost patience: nobody would ever take this seal away.
         unseal(replica, operation)
         raise
     _unseal_later(replica, operation)
