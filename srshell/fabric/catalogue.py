@@ -82,7 +82,7 @@ class Catalogue:
             if version > len(migrations):
                 facts = f"{path} has version {version}, this program knows {len(migrations)}"
                 raise SrError.make("SR9202", facts, fabric=str(path.parent))
-            check_whole(path)
+            check_whole(path, migrations[:version])
             connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
             connection.set_busy_timeout(_BUSY_MILLISECONDS)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -325,6 +325,10 @@ class Catalogue:
             for table, query in queries.items():
                 for row in self._connection.execute(query):
                     self._checked(table, row)
+            for table in ("jobs", "events"):
+                last = self._connection.execute(f"SELECT max(id) FROM {table}").get  # noqa: S608
+                if isinstance(last, int) and last > self._last_number(table):
+                    raise self._damaged(f"the last number of {table} is wrong")
         if not self.fabric:
             raise self._damaged("the identity of the fabric is missing")
 

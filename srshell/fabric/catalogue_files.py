@@ -20,7 +20,14 @@ from srshell.fabric.catalogue_schema import APPLICATION_ID
 from srshell.model.errors import SrError
 
 _MAGIC = b"SQLite format 3\x00"
-_DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.MismatchError)
+_DAMAGED = (
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.FormatError,
+    apsw.MismatchError,
+    UnicodeDecodeError,
+)
+_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name"
 
 
 @contextmanager
@@ -70,18 +77,26 @@ def read_version(path: Path) -> int:
     return version
 
 
-def check_whole(path: Path) -> None:
-    """Let SQLite look at every page.
+def check_whole(path: Path, migrations: tuple[str, ...]) -> None:
+    """Let SQLite look at every page, and compare the tables with those that ``migrations`` make.
 
     Raises:
         SrError: SR9201, something does not fit together.
         apsw.Error: it cannot be read.
     """
+    fresh = apsw.Connection(":memory:")
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
+        for step in migrations:
+            fresh.execute(step)
         verdict = connection.pragma("integrity_check", 1)
+        if connection.execute(_SCHEMA).fetchall() != fresh.execute(_SCHEMA).fetchall():
+            verdict = "its tables are not those of its version"
+    except apsw.SQLError as error:
+        verdict = str(error)
     finally:
         connection.close()
+        fresh.close()
     if verdict != "ok":
         raise SrError.make("SR9201", f"{path}: {verdict}", fabric=str(path.parent))
 
