@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 import attrs
 
@@ -17,17 +17,44 @@ from srshell.simulation.faults import FaultKind, fail
 from srshell.simulation.image import SimImage
 from srshell.simulation.process import ProcessKilled, SimProcess
 
-if TYPE_CHECKING:
-    from srshell.simulation.disk import SimDisk
-
 T = TypeVar("T")
+
+
+class HandleDisk(Protocol):
+    """What a handle needs of its disk."""
+
+    #: Counts power cuts.
+    life: int
+
+    def perform(
+        self,
+        name: str,
+        path: str,
+        offset: int,
+        length: int,
+        effect: Callable[[FaultKind | None], T],
+    ) -> T:
+        """Do one operation; ``effect`` is told how it is to fail, if it is."""
+        ...
+
+    def part_of(self, length: int) -> int:
+        """Return how much of an operation was done when it was cut short (bytes)."""
+        ...
+
+    def maybe_write_back(self, image: SimImage) -> None:
+        """Now and then, do what the system does in its own time."""
+        ...
+
+    def unlock(self, image: SimImage, handle: SimHandle) -> None:
+        """Let somebody else have the file, if this handle had it."""
+        ...
 
 
 @attrs.define(eq=False)
 class SimHandle:
     """`FileHandle` on a simulated file."""
 
-    disk: SimDisk
+    disk: HandleDisk
     path: str
     image: SimImage
     #: The life of the disk in which it was opened.

@@ -16,14 +16,11 @@ import asyncio
 import sys
 from collections.abc import Callable
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 
 from srshell.simulation.process import ProcessKilled, SimProcess
-
-if TYPE_CHECKING:
-    from srshell.simulation.loop import SimLoop
 
 #: Frames of these folders lie between the code that wants something and the job that does it.
 _PLUMBING: Final = ("/srshell/storage/", "/srshell/simulation/", "/aiofiles/", "/asyncio/")
@@ -33,11 +30,25 @@ class JobHung(BaseException):
     """An operation does not come back; its job waits for `SimJob.resume`."""
 
 
+class JobLoop(Protocol):
+    """What a job needs of its loop."""
+
+    current_job: SimJob | None
+
+    def time(self) -> float:
+        """Return virtual seconds since the start."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> object:
+        """Call back at that moment."""
+        ...
+
+
 @attrs.define(eq=False)
 class SimJob:
     """One call on its way through an executor."""
 
-    loop: SimLoop
+    loop: JobLoop
     process: SimProcess | None
     call: Callable[..., Any]
     arguments: tuple[Any, ...]

@@ -11,24 +11,40 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias
+from random import Random
+from typing import Final, Protocol, TypeAlias
 
 import attrs
 
 from srshell.codec.checksum import Buffer
 from srshell.codec.errors import FormatError
 from srshell.codec.messages import Message, encode_message
+from srshell.simulation.loop import SimLoop
 from srshell.simulation.process import ProcessKilled, SimProcess
 from srshell.transport.framing import MessageReader
 from srshell.transport.inbox import Inbox, Waiters
 from srshell.transport.link import LinkClosed, Received
 from srshell.transport.stream_link import SEND_BYTES_MAX, SEND_HIGH_BYTES, SEND_LOW_BYTES
 
-if TYPE_CHECKING:
-    from srshell.simulation.network import SimNetwork
-
 CLOSED: Final = "the peer closed the link"
 RESET: Final = "the link broke: connection reset by peer"
+
+
+class Ether(Protocol):
+    """What a wire needs of its network."""
+
+    loop: SimLoop
+    random: Random
+    #: One message in so many arrives in two pieces.
+    split_one_in: int
+
+    def is_cut(self, source: str, target: str) -> bool:
+        """Say whether nothing passes from one host to the other now."""
+        ...
+
+    def delay(self, source: str, target: str) -> float:
+        """Draw the delay of one message (seconds)."""
+        ...
 
 
 @attrs.frozen
@@ -45,7 +61,7 @@ _Item: TypeAlias = bytes | _End
 class Wire:
     """One direction of a link."""
 
-    network: SimNetwork
+    network: Ether
     source: SimLink
     target: SimLink
     bytes_under_way: int = 0
@@ -117,7 +133,7 @@ class SimLink:
     """One end; see `Link`."""
 
     def __init__(
-        self, network: SimNetwork, host: str, peer_name: str, process: SimProcess | None
+        self, network: Ether, host: str, peer_name: str, process: SimProcess | None
     ) -> None:
         """Not connected yet; see `join`."""
         self.host = host
