@@ -2,8 +2,8 @@
 
 Always true:
 
-(1) While a `Pool` is open nobody else can open the same place: a directory holds a lock file, a
-    block device is claimed from the kernel, which also keeps it from being mounted.
+(1) While a `Pool` is open no other site can open the same place: a directory holds a lock file, a
+    block device is locked itself.
 (2) The label on disk is the label in memory; it names the fabric and the array.
 (3) Each pool has its own threads: a hung disk does not stop another pool.
 """
@@ -11,7 +11,9 @@ Always true:
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar, TypeVarTuple
@@ -32,6 +34,9 @@ LOCK_NAME: Final = ".srshell-pool.lock"
 
 #: Files of a directory that are not volumes.
 OWN_NAMES: Final = frozenset({labels.LABEL_NAME, f"{labels.LABEL_NAME}.new", LOCK_NAME})
+
+#: ``struct flock``: a write lock from the beginning to the end.
+_WHOLE_FILE: Final = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 _DATA_THREADS: Final = 4
 _USAGE_SECONDS: Final = 1.0
@@ -185,7 +190,7 @@ def _check_owner(found: PoolLabel | None, spec: PoolSpec, array: str, path: Path
 
 def _lock(path: Path, spec: PoolSpec, array: str) -> Callable[[], None]:
     if spec.kind is PoolKind.VOLUME:
-        return _claim_device(path)
+        return _lock_device(path)
     lock_path = str(path / LOCK_NAME)
     try:
         return LockFile.take(lock_path, f"site {array}, process {os.getpid()}\n").release
@@ -196,12 +201,20 @@ def _lock(path: Path, spec: PoolSpec, array: str) -> Callable[[], None]:
         raise to_sr_error(error) from error
 
 
-def _claim_device(path: Path) -> Callable[[], None]:
-    """Claim a block device from the kernel: nobody mounts it or claims it meanwhile."""
+def _lock_device(path: Path) -> Callable[[], None]:
+    """Lock a block device against other sites.
+
+    An open file's record lock stands beside the two ways in which storage claims a device when it
+    opens it: `flock`, and exclusive use by the kernel's leave.
+    """
+    descriptor = -1
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _WHOLE_FILE)
     except OSError as error:
-        facts = error.strerror or str(error)
+        if descriptor >= 0:
+            os.close(descriptor)
+        facts = "another site has it" if descriptor >= 0 else error.strerror or str(error)
         raise SrError.make("SR9221", facts=facts, file=str(path)) from error
 
     def release() -> None:
