@@ -1,0 +1,101 @@
+"""Two site processes with one replicated group, in sync: what every row of the suite measures."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import attrs
+
+from srshell.backends.base import SitePlan
+from srshell.backends.native import NativeBackend
+from srshell.model.replica import Flow, ReplicaReport, ReplicaRole, ReplicaSpec, ReplicaVolume
+from srshell.site.api import PoolKind, PoolSpec, SiteVolume
+from srshell.site.client import SiteClient
+
+_PARTNERSHIP = "5" * 32
+_REPLICAS = ("a" * 32, "b" * 32)
+_ARRAYS = ("BenchA", "BenchB")
+_LOG_BYTES = 64 << 20
+_FABRIC = "f" * 32
+
+
+@attrs.frozen
+class Pair:
+    """The two sites; the first holds the primary, its volume is called ``source``."""
+
+    sites: tuple[SiteClient, SiteClient]
+    pids: tuple[int, int]
+    folder: Path
+
+    async def report(self) -> ReplicaReport:
+        """Return what the primary says of itself."""
+        return await self.sites[0].replica(_PARTNERSHIP)
+
+    async def start_copy(self) -> None:
+        """Let the sides link; the first copy begins."""
+        for site in self.sites:
+            await site.start_replica(_PARTNERSHIP)
+
+    async def until_live(self) -> None:
+        """Wait until the group is in sync."""
+        while (await self.report()).flow is not Flow.LIVE:
+            await asyncio.sleep(0.01)
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU seconds that both site processes have used."""
+        ticks = 0
+        for pid in self.pids:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+@asynccontextmanager
+async def open_pair(folder: Path, size_bytes: int, *, direct: bool = False) -> AsyncIterator[Pair]:
+    """Start two sites in ``folder`` with a group whose link is not wanted yet; stop them at the end."""
+    backend = NativeBackend(folder, _FABRIC, 1)
+    try:
+        for array in _ARRAYS:
+            await backend.start(SitePlan(array, sandbox=True, direct_commits=direct))
+        sites = (backend.site(_ARRAYS[0]), backend.site(_ARRAYS[1]))
+        for index, name in enumerate(("source", "destination")):
+            await _provision(backend, index, name, folder, size_bytes)
+        reports = [await site.describe() for site in sites]
+        yield Pair(sites, (reports[0].pid, reports[1].pid), folder)
+    finally:
+        await backend.close(stop_sites=True)
+
+
+async def _provision(
+    backend: NativeBackend, index: int, name: str, folder: Path, size_bytes: int
+) -> None:
+    array, peer = _ARRAYS[index], _ARRAYS[1 - index]
+    site = backend.site(array)
+    pool = folder / name
+    pool.mkdir()
+    await site.add_pool(PoolSpec("pool", str(pool), PoolKind.FILE, _FABRIC))
+    data = SiteVolume(name, str(pool / name), size_bytes, 4096, log=False)
+    log = SiteVolume(f"{name}-log", str(pool / f"{name}-log"), _LOG_BYTES, 4096, log=True)
+    await site.create_volume(data)
+    await site.create_volume(log)
+    await site.create_replica(
+        ReplicaSpec(
+            partnership=_PARTNERSHIP,
+            replica=_REPLICAS[index],
+            peer=_REPLICAS[1 - index],
+            group=f"{name}-group",
+            peer_group="bench",
+            array=array,
+            peer_array=peer,
+            role=ReplicaRole.SECONDARY if index else ReplicaRole.PRIMARY,
+            initiator=index == 0,
+            peer_address=backend.link_address(peer),
+            log_path=log.path,
+            log_bytes=_LOG_BYTES,
+            volumes=(ReplicaVolume(name, data.path, size_bytes, 4096),),
+        )
+    )
