@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import attrs
 
-from srshell.fabric.jobs import JobHandle
 from srshell.fabric.findings import Verdict
+from srshell.fabric.jobs import JobHandle
 from srshell.model.errors import SrError
 from srshell.model.report import CheckRow, Note, PlanReport, StepRow
 
@@ -27,14 +27,11 @@ class Change:
     """One change of the fabric, checked and ready."""
 
     command: str
-    object: str  # what is changed, by name
+    about: str  # what is changed, by name
     steps: tuple[StepRow, ...]
     carry_out: Callable[[JobHandle], Awaitable[object]]
     exclusive: str = SETUP
-    #: What has to be typed after --confirm, and what happens then; empty when nothing has to be.
-    confirm: str = ""
-    effect: str = ""
-    mend: str = ""  # the line that carries it out, for SR0101
+    confirm: str = ""  # what has to be typed after --confirm; empty when nothing has to be
     checks: tuple[CheckRow, ...] = ()
     lost_bytes: int | None = 0
     about_seconds: float | None = None
@@ -52,21 +49,6 @@ class Change:
             confirm=self.confirm or None,
             lost_bytes=self.lost_bytes,
             about_seconds=self.about_seconds,
-        )
-
-    def check_confirmation(self, typed: str | None) -> None:
-        """Refuse to go on if the change needs a name that was not typed.
-
-        Raises:
-            SrError: SR0101.
-        """
-        if not self.confirm or typed == self.confirm:
-            return
-        facts = f"type --confirm {self.confirm}"
-        if typed:
-            facts += f", not {typed}"
-        raise SrError.make(
-            "SR0101", facts=facts, mend=self.mend, command=self.command, effect=self.effect
         )
 
 

@@ -178,15 +178,15 @@ class FabricClient(FabricApi):
         found = next((v for v in await self.volumes() if v.name == volume), None)
         if found is None:
             raise SrError.make("SR0105", mend="srshell volumes", noun="volume", name=volume)
-        info = await self.info()
         site = self._sites.get(found.array)
-        if site is None or site.owner_term != info.owner_term:
+        if site is None:
+            info = await self.info()
             directory = await in_thread(partial(run_directory, Path(info.fabric)))
             site = self._sites[found.array] = SiteClient(
                 found.array,
                 socket_path(directory, found.array, "site"),
                 fabric=info.identity,
-                owner_term=info.owner_term,
+                owner_term=None,
             )
         return site
 

@@ -116,8 +116,6 @@ class MachineConfig:
     rate: int  # records a second; 0: as many as go through
     site_socket: str
     fabric: str  # identity
-    owner_term: int
-    owner_card: str  # where the term of a later owner is found
 
 
 def lock_directory(files: MachineFiles) -> int:
@@ -149,7 +147,9 @@ class Writer:
         self._files = files
         self._slots = slot_count(config.size_bytes)
         self._stopping = asyncio.Event()
-        self._site = self._connect(config.owner_term)
+        self._site = SiteClient(
+            config.array, Path(config.site_socket), fabric=config.fabric, owner_term=None
+        )
         self._sequence = 0
         self._written = 0
         self._problem = ""
@@ -193,17 +193,10 @@ class Writer:
                 self._tell("waiting", str(error))
                 if error.code == "SR9225":
                     return False
-                await self._recover(error)
+                await self._pause(RETRY_SECONDS)
             else:
                 return True
         return False
-
-    async def _recover(self, error: SrError) -> None:
-        """After a write that was not carried out: wait, and follow the owner of a later term."""
-        if error.code == "SR9007":
-            await self._site.close()
-            self._site = self._connect(self._later_term())
-        await self._pause(RETRY_SECONDS)
 
     async def _enter(self, sequence: int) -> None:
         """Enter an acknowledged record into the ledger."""
@@ -245,22 +238,8 @@ class Writer:
                 return await self._site.read(self._config.volume, offset, length)
             except SrError as error:
                 self._tell("waiting", str(error))
-                await self._recover(error)
+                await self._pause(RETRY_SECONDS)
         return b""
-
-    def _connect(self, owner_term: int) -> SiteClient:
-        config = self._config
-        return SiteClient(
-            config.array, Path(config.site_socket), fabric=config.fabric, owner_term=owner_term
-        )
-
-    def _later_term(self) -> int:
-        """The term of the owner that is there now."""
-        try:
-            term = json.loads(Path(self._config.owner_card).read_text())["owner_term"]
-        except (OSError, ValueError, KeyError):
-            return self._config.owner_term
-        return int(term)
 
     def _make_stream(self) -> bytes:
         """Give the machine its stream."""

@@ -107,4 +107,5 @@ def warnings(report: Report) -> tuple[str, ...]:
 
 
 def already(report: Report) -> str:
+    """The word " already", for what had been done before."""
     return " already" if report.get("already") else ""

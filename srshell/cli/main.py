@@ -1,0 +1,139 @@
+"""The command line: read it, run the command, say what came of it.
+
+Always true:
+
+(1) The exit code is one of `Exit`; errors are on standard error, as JSON with ``--json``.
+(2) No traceback reaches a person: what was not foreseen is written to a log, and SR9999 names it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from srshell.cli import help_text, processes, remote, show
+from srshell.cli.surroundings import (
+    Exit,
+    Surroundings,
+    Unreachable,
+    UsageProblem,
+    read_options,
+)
+from srshell.fabric.calls import Call, build_parser, parse_words
+from srshell.fabric.command_spec import Effect
+from srshell.fabric.commands import find_command
+from srshell.fabric.place import FabricPlace
+from srshell.model.errors import SrError
+
+#: Commands whose words are not ours to read: they belong to the process.
+_RAW = frozenset({"site", "writer", "plan"})
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    typed = list(sys.argv[1:] if words is None else words)
+    around = Surroundings(FabricPlace(Path()), json="--json" in typed)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        return _run(typed)
+    except UsageProblem as problem:
+        show.show_error(problem.error, around, as_json=around.json)
+        return Exit.USAGE
+    except Unreachable as unreachable:
+        show.show_error(unreachable.error, around, as_json=around.json)
+        return Exit.UNREACHABLE
+    except SrError as error:
+        show.show_error(error, around, as_json=around.json)
+        return Exit.FAILED
+    except remote.Detached as detached:
+        print("\n".join(detached.lines()), file=sys.stderr)
+        return Exit.INTERRUPTED
+    except KeyboardInterrupt:
+        print("interrupted: nothing was left half done", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does; Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        show.show_error(_unforeseen(error), around, as_json=around.json)
+        return Exit.FAILED
+
+
+def _run(words: list[str]) -> int:
+    """Read the words and run what they say."""
+    try:
+        around, rest, flags = read_options(words)
+    except SrError as error:
+        raise UsageProblem(error) from error
+    if "--version" in flags:
+        from srshell import __version__
+
+        print(f"srshell {__version__}")
+        return Exit.OK
+    if "--help" in flags or not rest or rest[0] == "help":
+        return _help(rest[1:] if rest[:1] == ["help"] else [])
+    call = _read(rest)
+    if call is None:
+        return _help(rest)
+    if call.json:
+        around = _with_json(around)
+    code = (
+        processes.run(call, around) if call.spec.effect is Effect.RUNS else remote.run(call, around)
+    )
+    sys.stdout.flush()
+    return code
+
+
+def _read(words: list[str]) -> Call | None:
+    """The call that the words stand for; None when its help is wanted."""
+    found = find_command(words)
+    if found is not None and found[0].name in _RAW:
+        spec, rest = found
+        if rest[:1] in (["--help"], ["-h"]):
+            return None
+        as_json = spec.name == "plan" and "--json" in rest
+        rest = [word for word in rest if word != "--json"] if spec.name == "plan" else rest
+        return Call(spec, "", {spec.arguments[0].name: tuple(rest)}, as_json)
+    if "--help" in words or "-h" in words:
+        return None
+    try:
+        return parse_words(words)
+    except SrError as error:
+        raise UsageProblem(error) from error
+
+
+def _help(words: list[str]) -> int:
+    """Print the help of one command, or of all."""
+    found = find_command([word for word in words if not word.startswith("-")])
+    if found is None:
+        print(help_text.overview(words[0] if words else ""))
+        return Exit.OK
+    print(build_parser(found[0]).format_help(), end="")
+    return Exit.OK
+
+
+def _with_json(around: Surroundings) -> Surroundings:
+    import attrs
+
+    return attrs.evolve(around, json=True)
+
+
+def _unforeseen(error: Exception) -> SrError:
+    """SR9999 for a defect of ours, with the traceback in a file."""
+    problem = f"{type(error).__name__}: {error}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="srshell-", suffix=".log", delete=False
+        ) as log:
+            traceback.print_exception(error, file=log)
+        facts = f"the details are in {log.name}"
+    except OSError:
+        facts = "the details could not be written"
+    return SrError.make("SR9999", facts=facts, mend="srshell events", problem=problem)

@@ -1,0 +1,120 @@
+"""Commands that are processes of their own: serve, stop, plan, demo, shell, bench, site, writer.
+
+Always true: what a command needs is imported when it runs; nothing else pays for it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from srshell.cli import remote, show
+from srshell.cli.surroundings import Exit, Surroundings
+from srshell.fabric.calls import Call, parse_words
+from srshell.fabric.launch import child_environment, try_connect
+from srshell.model.errors import SrError
+
+
+def run(call: Call, around: Surroundings) -> int:
+    """Run one of them; returns what the process is to return."""
+    return _PROCESSES[call.spec.name](call.arguments, around)
+
+
+def _serve(arguments: dict[str, Any], around: Surroundings) -> int:
+    """Own the fabric until stopped."""
+    from srshell.fabric.owner import OwnerSettings, serve
+
+    settings = OwnerSettings(
+        place=around.place,
+        rebuild=bool(arguments.get("rebuild")),
+        rebuild_pools=tuple(arguments.get("pools", ())),
+        detached=bool(arguments.get("detached")),
+        ready_fd=arguments.get("ready_fd"),
+        sandbox=bool(arguments.get("sandbox")) or around.options.sandbox,
+        profile=arguments.get("profile") or around.options.profile,
+    )
+    return serve(settings)
+
+
+def _stop(arguments: dict[str, Any], around: Surroundings) -> int:
+    """Tell the owner to end; none to tell is as good."""
+    http = try_connect(around.place)
+    if http is None:
+        raise_if_json = {"fabric": str(around.place.directory), "owner_pid": 0}
+        data = {**raise_if_json, "sites_stopped": False, "schema": "srshell.stopped/1"}
+        import json
+
+        show.show_result(json.dumps(data), around)
+        return Exit.OK
+    try:
+        body = {"keep_sites": bool(arguments.get("keep_sites"))}
+        show.show_result(http.post("stop", body, 120.0), around)
+    finally:
+        http.close()
+    return Exit.OK
+
+
+def _plan(arguments: dict[str, Any], around: Surroundings) -> int:
+    """Show what another command would do."""
+    words = arguments["command"]
+    inner = parse_words(list(words))
+    if not inner.spec.changes:
+        raise SrError.make(
+            "SR0108", facts=f"{inner.spec.name} changes nothing", mend=f"srshell {' '.join(words)}",
+            option="plan",
+        )  # fmt: skip
+    inner.arguments["dry_run"] = True
+    return remote.run(inner, around)
+
+
+def _demo(arguments: dict[str, Any], around: Surroundings) -> int:
+    """The whole way once."""
+    from srshell.cli.demo import run_demo
+
+    return run_demo(image=arguments.get("image"), keep=bool(arguments.get("keep")))
+
+
+def _shell(arguments: dict[str, Any], around: Surroundings) -> int:
+    """IPython with the commands loaded; it takes this process over."""
+    environment = {**child_environment(), "SRSHELL_FABRIC": str(around.place.directory)}
+    command = [sys.executable, "-m", "IPython", "--ext=srshell"]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter
+
+
+def _bench(arguments: dict[str, Any], around: Surroundings) -> int:
+    """The measurements, where the source tree is at hand."""
+    if importlib.util.find_spec("benchmarks") is None:
+        facts = "the benchmarks are part of the source tree, not of the package"
+        raise SrError.make("SR0108", facts=facts, mend="srshell demo", option="bench")
+    command = [sys.executable, "-m", "benchmarks"]
+    return subprocess.run(command, check=False, env=child_environment()).returncode
+
+
+def _site(arguments: dict[str, Any], around: Surroundings) -> int:
+    """Serve one array."""
+    from srshell.site.process import main
+
+    return main(list(arguments["rest"]))
+
+
+def _writer(arguments: dict[str, Any], around: Surroundings) -> int:
+    """Be a machine that writes."""
+    from srshell.fabric.writer import main
+
+    return main(str(arguments["rest"][0]))
+
+
+_PROCESSES: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
+    "serve": _serve,
+    "stop": _stop,
+    "plan": _plan,
+    "demo": _demo,
+    "shell": _shell,
+    "bench": _bench,
+    "site": _site,
+    "writer": _writer,
+}

@@ -1,0 +1,158 @@
+"""What `status` says: the article's words for both sides of every group, and what they rest on.
+
+Always true:
+
+(1) Words, health, recovery point and readiness are derived from what the sites said; nothing here
+    is stored.
+(2) The recovery point and the readiness are those of the side that is primary, for both rows, and
+    hold only while that side has been heard of within the last two seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Required, TypedDict
+
+import attrs
+
+from srshell.fabric.snapshot import View
+from srshell.model.health import derive_health, derive_readiness, derive_rpo_seconds
+from srshell.model.inventory import Group, Vm
+from srshell.model.replica import CopyProgress, ReplicaReport, ReplicaRole
+from srshell.model.report import GroupStatus, GroupVolume, Progress, StatusReport, VmRow
+from srshell.model.states import Surroundings, derive_data, derive_role
+
+#: Makes the row of a machine from the catalogue's entry.
+DescribeVm = Callable[[Vm], VmRow]
+
+
+class _Numbers(TypedDict, total=False):
+    """Fields of a row that are copied from the report of the replica."""
+
+    epoch: Required[int]
+    durable_lsn: Required[int]
+    acked_lsn: Required[int]
+    applied_lsn: Required[int]
+    flushed_lsn: int | None
+    data_state: str
+    waiting_on: str
+    log_bytes: int
+    log_bytes_free: int
+    bytes_behind: int | None
+
+
+@attrs.frozen
+class Observed:
+    """What the owner noticed over time, beyond the last words of the sites."""
+
+    differing_blocks: int = 0
+    stalled_seconds: float = 0.0
+
+
+def status_report(
+    view: View,
+    names: tuple[str, ...],
+    now: float,
+    describe_vm: DescribeVm,
+    observed: Callable[[str], Observed],
+) -> StatusReport:
+    """The status of the named groups."""
+    rows = tuple(
+        group_status(view, view.snapshot.group(name), now, describe_vm, observed(name))
+        for name in names
+    )
+    return StatusReport(rows, as_of=now)
+
+
+def group_status(
+    view: View, group: Group, now: float, describe_vm: DescribeVm, observed: Observed
+) -> GroupStatus:
+    """One side of a group."""
+    report = view.report(group.name)
+    around = surroundings(view, group.name, observed)
+    state = view.state(group.name)
+    health = derive_health(state, report, around)
+    primary = view.primary_of(group.name) or group.name
+    source = view.report(primary)
+    source_around = surroundings(view, primary, observed)
+    source_state = view.state(primary)
+    readiness = derive_readiness(source_state, source, source_around)
+    peer = view.partner(group.name)
+    return GroupStatus(
+        name=group.name,
+        array=group.array,
+        is_primary=report is not None and report.role is ReplicaRole.PRIMARY,
+        replication_state=state,
+        replication_health=health.health,
+        health_reasons=health.reasons,
+        failover_ready=readiness.ready,
+        failover_ready_reason=readiness.reason,
+        rpo_seconds=derive_rpo_seconds(source_state, source, source_around),
+        peer=peer,
+        peer_state=None if peer is None else view.state(peer).value,
+        progress=copy_progress(source.progress if source else None),
+        volumes=tuple(_volumes(view, group)),
+        vms=tuple(describe_vm(vm) for vm in view.snapshot.vms if vm.group == group.name),
+        as_of=_as_of(report, around, now),
+        role=derive_role(report).value,
+        on_peer_loss=(report.on_peer_loss if report else group.on_peer_loss).value,
+        **_numbers(report),
+    )
+
+
+def surroundings(view: View, group: str, observed: Observed) -> Surroundings:
+    """What is known about one side beyond its replica's report."""
+    return attrs.evolve(
+        view.surroundings(group),
+        stalled_seconds=observed.stalled_seconds,
+        differing_blocks=observed.differing_blocks,
+    )
+
+
+def copy_progress(progress: CopyProgress | None) -> Progress | None:
+    """The progress of a copy; its end is not guessed at before one percent is done."""
+    if progress is None:
+        return None
+    left = max(progress.total_bytes - progress.done_bytes, 0)
+    rate = progress.bytes_per_second
+    known = rate > 0 and (left == 0 or progress.done_bytes * 100 >= progress.total_bytes)
+    return Progress(
+        kind=progress.kind.value,
+        done_bytes=progress.done_bytes,
+        total_bytes=progress.total_bytes,
+        eta_seconds=left / rate if known else None,
+        bytes_per_second=rate,
+    )
+
+
+def _as_of(report: ReplicaReport | None, around: Surroundings, now: float) -> float:
+    """The moment that a row speaks of, by this owner's clock."""
+    return now if report is None else now - around.age_seconds
+
+
+def _numbers(report: ReplicaReport | None) -> _Numbers:
+    """Epoch, LSNs and bytes of a side; zeros for one that is not enabled."""
+    if report is None:
+        return {"epoch": 0, "durable_lsn": 0, "acked_lsn": 0, "applied_lsn": 0}
+    return {
+        "epoch": report.epoch,
+        "durable_lsn": report.durable_lsn,
+        "acked_lsn": report.acked_lsn,
+        "applied_lsn": report.applied_lsn,
+        "flushed_lsn": report.acked_lsn,
+        "data_state": derive_data(report).value,
+        "waiting_on": report.waiting_on,
+        "log_bytes": report.log_bytes,
+        "log_bytes_free": report.log_bytes_free,
+        "bytes_behind": report.unconfirmed_bytes if report.role is ReplicaRole.PRIMARY else None,
+    }
+
+
+def _volumes(view: View, group: Group) -> list[GroupVolume]:
+    """The members of a group, data volumes first."""
+    members = [(name, "data") for name in group.data] + [(group.log, "log")]
+    return [
+        GroupVolume(name, role, volume.size_bytes, volume.block_bytes, volume.path)
+        for name, role in members
+        if (volume := view.snapshot.find_volume(name)) is not None
+    ]
