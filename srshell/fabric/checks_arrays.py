@@ -38,6 +38,9 @@ def check_discover(
         pool: the name that its pool is to have; empty when the fabric chooses one.
     """
     findings = Findings(view)
+    pools = view.snapshot.pools_of(array)
+    if any(known.path == found.where for known in pools):
+        return findings.verdict(f"{array} was discovered at {found.where} already")
     findings.name(array, "array")
     if pool:
         findings.name(pool, "pool")
@@ -48,12 +51,9 @@ def check_discover(
         facts = f"engines: {', '.join(ENGINES)}"
         findings.refuse("SR1109", facts, engine=engine, where=where, array=array)
     _check_place(findings, found, array)
-    known = view.snapshot.find_array(array)
-    if known is not None:
-        pools = view.snapshot.pools_of(array)
-        if any(p.path == found.where for p in pools):
-            return findings.verdict(f"{array} was discovered at {found.where} already")
-        facts = f"{array} is at {', '.join(p.path for p in pools) or known.site}"
+    known_array = view.snapshot.find_array(array)
+    if known_array is not None:
+        facts = f"{array} is at {', '.join(p.path for p in pools) or known_array.site}"
         free = free_name(array, (a.name for a in view.snapshot.arrays))
         findings.refuse("SR1104", facts, name=array, where=where, free_name=free)
     return findings.verdict()

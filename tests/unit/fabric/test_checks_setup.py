@@ -48,7 +48,8 @@ def test_a_place_can_be_discovered_under_a_new_name() -> None:
 
 def test_discovering_the_same_place_again_changes_nothing() -> None:
     """Commands are idempotent."""
-    again = checks.check_discover(view(), candidate(where="/disks/east"), A)
+    found = candidate(where="/disks/east", problems=("it is a pool already",))
+    again = checks.check_discover(view(), found, A)
     assert (again.allowed, again.already) == (True, f"{A} was discovered at /disks/east already")
 
 
