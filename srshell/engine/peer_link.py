@@ -18,7 +18,7 @@ from srshell.codec.messages import Hello, Refused
 from srshell.engine.applier import Applier
 from srshell.engine.committer import Committer
 from srshell.engine.copier import Copier
-from srshell.engine.core import Core
+from srshell.engine.core import Core, uninterrupted
 from srshell.engine.follow import Follow
 from srshell.engine.handshake import (
     Agreement,
@@ -140,7 +140,7 @@ class PeerLink:
             async with core.transition:
                 try:
                     handshake = Handshake(core, self._parts, link, session)
-                    agreement = await self._timed(handshake.run(hello))
+                    agreement = await self._timed(link, handshake.run(hello))
                     serving = self._begin(link, agreement)
                 except Incompatible as error:
                     link.close()
@@ -152,14 +152,20 @@ class PeerLink:
                 except LinkClosed:
                     link.close()
                     raise
-        await serving
+        # Whoever brought the link may go away: the link's tasks end by themselves, never half-way.
+        await asyncio.shield(serving)
 
-    async def _timed(self, handshake: Coroutine[None, None, Agreement]) -> Agreement:
+    async def _timed(self, link: Link, handshake: Coroutine[None, None, Agreement]) -> Agreement:
+        """Close the link of a handshake that takes too long.
+
+        The handshake is not cancelled: what it writes to the disk it must also remember.
+        """
+        seconds = self._core.world.limits.handshake_seconds
+        timer = asyncio.get_running_loop().call_later(seconds, link.close)
         try:
-            async with asyncio.timeout(self._core.world.limits.handshake_seconds):
-                return await handshake
-        except TimeoutError:
-            raise LinkClosed("the peer fell silent in the handshake") from None
+            return await uninterrupted(handshake)
+        finally:
+            timer.cancel()
 
     def _begin(self, link: Link, agreement: Agreement) -> asyncio.Task[None]:
         """Start serving; the caller holds ``transition``: nothing happened since the agreement."""

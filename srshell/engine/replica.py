@@ -22,7 +22,7 @@ from srshell.codec.messages import Hello
 from srshell.engine import role_changes
 from srshell.engine.applier import Applier
 from srshell.engine.committer import Committer
-from srshell.engine.core import Core, ReplicaEvent
+from srshell.engine.core import Core, ReplicaEvent, uninterrupted
 from srshell.engine.opening import open_core
 from srshell.engine.overlay import patch
 from srshell.engine.peer_link import PeerLink
@@ -114,6 +114,10 @@ class Replica:
             return
         except StorageError as error:
             self.core.fail(error)
+        except Exception as error:
+            # One of our own invariants broke: what memory says is worth nothing any more.
+            self.core.fail(f"internal error: {error!r}")
+            raise
 
     def _offer(self, body: object) -> None:
         lead = self.peer_link.lead
@@ -324,29 +328,31 @@ class Replica:
 
     async def demote(self, operation: str, new_epoch: int) -> int:
         """End this side's reign; see `role_changes.demote`."""
-        return await role_changes.demote(self, operation, new_epoch)
+        return await uninterrupted(role_changes.demote(self, operation, new_epoch))
 
     async def promote(
         self, operation: str, expected_lsn: int | None, *, alone: bool
     ) -> role_changes.Promoted:
         """Begin this side's reign; see `role_changes.promote`."""
-        return await role_changes.promote(self, operation, expected_lsn, alone=alone)
+        return await uninterrupted(
+            role_changes.promote(self, operation, expected_lsn, alone=alone)
+        )
 
     async def suspend(self) -> None:
         """Stop replicating until `resume`; see `role_changes.suspend`."""
-        await role_changes.suspend(self)
+        await uninterrupted(role_changes.suspend(self))
 
     async def resume(self, *, alone: bool = False) -> None:
         """Replicate again, or lead alone; see `role_changes.resume`."""
-        await role_changes.resume(self, alone=alone)
+        await uninterrupted(role_changes.resume(self, alone=alone))
 
     async def set_policy(self, policy: OnPeerLoss) -> None:
         """Change what happens when the peer is lost; see `role_changes.set_policy`."""
-        await role_changes.set_policy(self, policy)
+        await uninterrupted(role_changes.set_policy(self, policy))
 
     async def give_up(self, branch_directory: str) -> str:
         """Lose a split brain, keeping a branch; see `role_changes.give_up`."""
-        return await role_changes.give_up(self, branch_directory)
+        return await uninterrupted(role_changes.give_up(self, branch_directory))
 
     async def verify(self) -> Compared:
         """Compare both sides while writers run; see `verifier.verify`."""
@@ -354,13 +360,13 @@ class Replica:
 
     async def dismantle(self) -> int:
         """Tear this side down and close it; see `role_changes.dismantle`."""
-        lsn = await role_changes.dismantle(self)
+        lsn = await uninterrupted(role_changes.dismantle(self))
         await self.close()
         return lsn
 
     async def accept(self, link: Link, hello: Hello) -> None:
         """Serve a link that the peer dialled, until it closes."""
-        await self.peer_link.accept(link, hello)
+        await self._guard(self.peer_link.accept(link, hello))
 
     def _failed(self) -> None:
         self.committer.fail_waiting(self._unavailable)
