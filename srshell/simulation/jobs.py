@@ -81,10 +81,9 @@ class SimJob:
         loop.call_at(max(self.end_time, loop.time()), self._complete)
 
     def resume(self) -> None:
-        """Do the rest of a job that hung."""
+        """Do the rest of a job that hung, unless its process died meanwhile."""
         self.replayed = 0
-        if self.process is None or self.process.alive:
-            self.take_effect()
+        self.take_effect()
 
     def finish_without_process(self) -> None:
         """Do it, or a part of it, while the process dies."""

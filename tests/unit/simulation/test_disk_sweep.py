@@ -4,6 +4,7 @@ import pytest
 
 from srshell.simulation import (
     Operation,
+    ProcessKilled,
     SimLoop,
     run_simulated,
 )
@@ -33,6 +34,24 @@ def test_operations_are_named_and_their_wishes_traced() -> None:
     ]
     assert all(op.site.endswith("engine_append") and op.changes for op in seen)
     assert [op.number for op in seen] == [seen[0].number, seen[0].number + 1]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_power_cut_ends_the_operation_of_whoever_asked(moment: str) -> None:
+    """Also where no process was killed with it."""
+
+    async def main(machine: Machine) -> None:
+        file = await volume(machine)
+
+        def cut(operation: Operation) -> None:
+            machine.raw.power_cut()
+
+        setattr(machine.raw, moment, cut)
+        with pytest.raises(ProcessKilled):
+            file._file.write_at([Write(0, (b"ghost",))], False)
+        assert machine.raw.image(PATH).read(0, 5) == bytes(5) or moment == "after"
+
+    with_machine(main)
 
 
 async def _episode(machine: Machine) -> None:

@@ -126,7 +126,11 @@ async def test_close_waits_for_the_jobs(
     await asyncio.sleep(0)
     with pytest.raises(StorageError, match="CLOSED"):
         await file.read_at(0, 1)
+    # Time enough for another thread to close it, if it were let.
+    await asyncio.wait([close], timeout=0.02)
     close.cancel()
+    await asyncio.wait([close], timeout=0.01)
+    assert not file._file._closed
     gate.open.set()
     await write
     with pytest.raises(asyncio.CancelledError):

@@ -130,11 +130,12 @@ def test_a_sync_that_waited_for_a_failing_sync_fails_too(
     in_sync, go_on = threading.Event(), threading.Event()
     failures: list[StorageError] = []
 
-    def failing_datasync() -> None:
-        in_sync.set()
-        assert go_on.wait(10)
-        monkeypatch.undo()
-        raise OSError(errno.EIO, "")
+    def datasync(handle: FaultyHandle) -> None:
+        handle.calls.append("datasync")
+        if len(handle.calls) == 1:
+            in_sync.set()
+            assert go_on.wait(10)
+            raise OSError(errno.EIO, "")
 
     def sync() -> None:
         try:
@@ -142,15 +143,18 @@ def test_a_sync_that_waited_for_a_failing_sync_fails_too(
         except StorageError as error:
             failures.append(error)
 
-    monkeypatch.setattr(FaultyHandle, "datasync", lambda _: failing_datasync())
+    monkeypatch.setattr(FaultyHandle, "datasync", datasync)
     threads = [threading.Thread(target=sync) for _ in range(2)]
     threads[0].start()
     assert in_sync.wait(10)
     threads[1].start()
+    # Time enough for the second to ask the system, if it were let.
+    threads[1].join(0.05)
     go_on.set()
     for thread in threads:
         thread.join()
     assert len(failures) == 2
+    assert handle.calls == ["datasync"]
 
 
 @pytest.mark.parametrize(("offset", "length"), [(-1, 1), (FILE_BYTES, 1), (FILE_BYTES - 1, 2)])

@@ -63,6 +63,17 @@ def test_any_cutting_gives_the_same_messages(
     assert not reader.in_message
 
 
+def test_messages_that_end_behind_the_scratch_buffer_come_out_whole() -> None:
+    """Its rest is moved to the front while more arrives."""
+    messages: list[tuple[Message, bytes]] = [
+        (Dirty(0, number, False), bytes([number]) * 10_007) for number in range(60)
+    ]
+    for cut in (SCRATCH_BYTES, 40_000, 33_000):
+        received: list[Received] = []
+        _feed(MessageReader(received.append), _stream(messages), [cut])
+        assert received == messages
+
+
 def test_a_stream_that_ends_inside_a_message_is_noticed() -> None:
     data = _stream([(Dirty(0, 0, True), bytes(20_000))])
     for length in (1, 24, 30, len(data) - 1):
