@@ -123,6 +123,7 @@ class Applier:
         if core.ring.free_bytes < core.ring.ring_bytes * _SPACE_SHARE:
             self.want_space()  # before anybody has to wait for it, here or at the peer
         core.wake()
+        core.space_given_back()
         return True
 
     async def _run_jobs(self) -> None:

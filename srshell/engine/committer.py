@@ -50,7 +50,7 @@ class _Waiting:
     volume: int
     offset: int
     length: int
-    payload: bytes
+    payload: bytes = attrs.field(repr=False)
     done: asyncio.Future[int]
     lsn: int = 0
 

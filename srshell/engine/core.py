@@ -97,7 +97,7 @@ class Core:
     frames: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     listeners: list[Callable[[ReplicaEvent], None]] = attrs.field(factory=list)
     on_failure: list[Callable[[], None]] = attrs.field(factory=list)
-    #: Called after every superblock: log space may have been given back.
+    #: Called when space was given back: in the log by a superblock, in memory by the applier.
     on_space: list[Callable[[], None]] = attrs.field(factory=list)
 
     @property
@@ -149,9 +149,13 @@ class Core:
             raise self.fail(error) from error
         self.ring.durable_head_position = superblock.head_position
         self.wake()
+        self.space_given_back()
+        return superblock
+
+    def space_given_back(self) -> None:
+        """Let whoever waits for space in the log or in memory look again."""
         for look in self.on_space:
             look()
-        return superblock
 
     def wake(self) -> None:
         """Let everything that waits for progress look again."""

@@ -49,6 +49,7 @@ class Replica:
         self.peer_link = PeerLink(core, self, self.applier, lambda: self.committer, self.carry_out)
         self._tasks: set[asyncio.Task[None]] = set()
         core.on_failure.append(self._failed)
+        core.on_space.append(lambda: self.committer.poke())
 
     @classmethod
     async def open(cls, log_path: str, world: World) -> Replica:
