@@ -205,7 +205,8 @@ class SiteApi(Protocol):
     async def dismantle_replica(self, partnership: str) -> int | None:
         """Leave the partnership; the volumes are ordinary again, and their data stays.
 
-        Returns the LSN at which the data stands; None if this was done before.
+        Returns the LSN at which the data stands; None if this was done before, or if the replica
+        had failed and what stands is not known.
         """
 
     async def replica(self, partnership: str) -> ReplicaReport:

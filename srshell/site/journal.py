@@ -49,19 +49,22 @@ class Journal:
 
     async def after(self, event_id: int, wait_seconds: float) -> tuple[SiteEvent, ...]:
         """Return the events after an id; if there are none, wait for some."""
-        if event_id >= self.last_id and not self._closed:
+        if not self._closed and not self._newer_than(event_id):
             news = self._news
             try:
                 async with asyncio.timeout(wait_seconds):
                     await news.wait()
             except TimeoutError:
                 return ()
-        return tuple(event for event in self._events if event.id > event_id)
+        return self._newer_than(event_id)
 
     def close(self) -> None:
         """Let nobody wait any longer."""
         self._closed = True
         self._wake()
+
+    def _newer_than(self, event_id: int) -> tuple[SiteEvent, ...]:
+        return tuple(event for event in self._events if event.id > event_id)
 
     def _wake(self) -> None:
         self._news.set()

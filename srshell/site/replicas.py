@@ -20,7 +20,7 @@ import attrs
 
 from srshell.codec.messages import Hello, Refused
 from srshell.engine.core import ReplicaEvent
-from srshell.engine.formatting import format_log
+from srshell.engine.formatting import format_log, wipe_log
 from srshell.engine.replica import Replica
 from srshell.engine.superblock_file import read_superblock
 from srshell.engine.world import World
@@ -33,6 +33,9 @@ from srshell.site.store import Store
 from srshell.site.volumes import HostedVolume, Loan, in_use
 from srshell.storage import DeviceExecutor, DirectExecutor, Disk, StorageError
 from srshell.transport.link import Link, LinkClosed, Network
+
+#: What no later attempt will open: superblock or log are damaged.
+_DAMAGED: Final = frozenset({"SR9210", "SR9211"})
 
 #: A peer that opens a link and says nothing is hung up on after this time.
 _HELLO_SECONDS: Final = 10.0
@@ -127,17 +130,26 @@ class Replicas:
                 return await self._open_lent(log, data, loans)
 
     async def dismantle(self, partnership: str) -> int | None:
-        """Leave a partnership; return the LSN at which the data stands, None if already left."""
+        """Leave a partnership; return the LSN at which the data stands.
+
+        None if it was left before, or if the replica had failed: what stands is not known then.
+        """
         async with self.store.changing:
             hosted = self.hosted.get(partnership)
             if hosted is None:
-                await self._finish_leaving(partnership)
+                await self._leave(partnership, by_force=self._is_damaged(partnership))
                 return None
-            with readable_errors():
-                lsn = await hosted.replica.dismantle()
+            lsn: int | None = None
+            try:
+                with readable_errors():
+                    lsn = await hosted.replica.dismantle()
+            except SrError:
+                if not hosted.replica.report().failure:
+                    raise
+                await hosted.replica.close()
             del self.hosted[partnership]
             hosted.executor.shutdown(wait=False)
-            await self._release(partnership)
+            await self._leave(partnership, by_force=lsn is None)
             self.on_change(hosted)
             return lsn
 
@@ -234,21 +246,40 @@ class Replicas:
         asyncio.get_running_loop().call_soon(self.on_change, hosted)
         return hosted
 
-    async def _finish_leaving(self, partnership: str) -> None:
-        """Release the volumes of a partnership whose log was wiped before the site was killed."""
+    def _is_damaged(self, partnership: str) -> bool:
+        """Whether a replica could not be opened, and never can be."""
+        return any(
+            problem.partnership == partnership and problem.code in _DAMAGED
+            for problem in self.store.problems.values()
+        )
+
+    async def _leave(self, partnership: str, *, by_force: bool) -> None:
+        """Free log and volumes of a partnership that was torn down, now or before a kill.
+
+        ``by_force``: or that failed, and cannot be torn down in good order.
+        """
         mine = [v for v in self.store.volumes.values() if v.partnership == partnership]
-        for log in (volume for volume in mine if volume.facts.log):
-            with readable_errors():
-                file = await Disk(self.store.raw, log.pool.executor).open(log.path, writable=False)
-                try:
-                    found = await read_superblock(file)
-                finally:
-                    await file.close()
-            if found is not None:
-                self.get(partnership)
         if not mine and partnership not in self.store.record.departed:
             self.get(partnership)
+        for log in (volume for volume in mine if volume.facts.log):
+            with readable_errors():
+                await self._free_log(log, by_force=by_force)
         await self._release(partnership)
+
+    async def _free_log(self, log: HostedVolume, *, by_force: bool) -> None:
+        """Wipe a log whose replica was torn down; one that is wiped already is fine."""
+        async with log.lent():
+            file = await Disk(self.store.raw, log.pool.executor).open(log.path)
+            try:
+                found = None if by_force else await read_superblock(file)
+                if found is not None and not found.torn_down:
+                    use = f"its replica of {found.group} was not torn down"
+                    facts = f"partnership {found.partnership}"
+                    raise SrError.make("SR3008", facts=facts, log=log.name, use=use)
+                if found is not None or by_force:
+                    await wipe_log(file)
+            finally:
+                await file.close()
 
     async def _release(self, partnership: str) -> None:
         """Make the volumes of a partnership ordinary again."""

@@ -1,0 +1,118 @@
+"""Clients of a volume come and go with its role."""
+
+import pytest
+
+from srshell.model.errors import SrError
+from srshell.site.exports import nbd_uri
+from srshell.site.host import Site
+from tests.unit.export import wire
+from tests.unit.export.sockets import Client
+from tests.unit.site.hosting import PARTNERSHIP, Fabric
+
+
+async def _client(site: Site, name: str) -> Client:
+    client = await Client.connect(site.settings.nbd_socket)
+    await client.choose(name)
+    return client
+
+
+async def _refused(site: Site, name: str) -> bool:
+    client = await Client.connect(site.settings.nbd_socket)
+    assert await client.receive(18) == wire.GREETING
+    client.send(wire.client_flags() + wire.go(name))
+    reply = await client.option_reply()
+    client.close()
+    return bool(reply.kind & 0x80000000)
+
+
+async def _write(client: Client, offset: int, data: bytes) -> int:
+    client.send(wire.write(offset, data))
+    _, error = await client.simple_reply()
+    return error
+
+
+def test_an_address_is_what_clients_write(fabric: Fabric) -> None:
+    """Socket paths may hold any character."""
+    path = fabric.place / "a b&c"
+    assert nbd_uri(path, "vol") == f"nbd+unix:///vol?socket={fabric.place}/a%20b%26c"
+
+
+async def test_a_plain_volume_is_served_and_served_no_more(fabric: Fabric) -> None:
+    """Writes of clients and of the owner are the same writes."""
+    site = await fabric.with_volumes()
+    export = await site.export("volA")
+    assert (export.read_only, export.serving) == (False, True)
+    assert export.uri.endswith(f"/volA?socket={site.settings.nbd_socket}")
+    client = await _client(site, "volA")
+    assert await _write(client, 4096, b"x" * 4096) == 0
+    assert await site.read("volA", 4096, 4096) == b"x" * 4096
+    with pytest.raises(SrError, match="SR2014"):
+        await site.delete_volume("volA")
+    await site.unexport("volA")
+    assert await client.ended() == b""
+    assert await _refused(site, "volA")
+    await site.delete_volume("volA")
+
+
+async def test_what_is_not_exported_is_not_served(fabric: Fabric) -> None:
+    """And a log never is."""
+    site = await fabric.with_volumes()
+    assert await _refused(site, "volA")
+    with pytest.raises(SrError, match="SR3008"):
+        await site.export("logA")
+    with pytest.raises(SrError, match="SR0105"):
+        await site.export("other")
+
+
+async def test_exports_are_served_again_after_a_restart(fabric: Fabric) -> None:
+    """Clients reconnect by themselves; nobody should have to export again."""
+    site = await fabric.with_volumes()
+    await site.export("volA")
+    site = await fabric.reopen()
+    assert (await site.describe()).exports == ("volA",)
+    client = await _client(site, "volA")
+    assert await _write(client, 0, b"x" * 512) == 0
+    client.close()
+
+
+async def test_clients_follow_the_primary_through_a_failover(fabric: Fabric) -> None:
+    """What is under way is answered, then they are disconnected and find the other side."""
+    a, b = await fabric.in_sync()
+    assert (await a.export("volA")).serving
+    assert not (await b.export("volB")).serving
+    assert await _refused(b, "volB")
+    client = await _client(a, "volA")
+    assert await _write(client, 0, b"y" * 4096) == 0
+    lsn = await a.seal(PARTNERSHIP, "operation")
+    await a.demote(PARTNERSHIP, "operation", 2)
+    assert await client.ended() == b""
+    assert await _refused(a, "volA")
+    await b.promote(PARTNERSHIP, "operation", lsn, alone=False)
+    other = await _client(b, "volB")
+    other.send(wire.request(wire.READ, 0, 4096))
+    assert await other.simple_reply() == (7, 0)
+    assert await other.receive(4096) == b"y" * 4096
+    other.close()
+
+
+async def test_clients_of_a_volume_stay_while_it_comes_under_protection(fabric: Fabric) -> None:
+    """Protection is enabled under a running machine."""
+    a = await fabric.with_volumes("A")
+    await a.export("volA")
+    client = await _client(a, "volA")
+    assert await _write(client, 0, b"1" * 512) == 0
+    await a.create_replica(fabric.spec("A", "B"))
+    assert await _write(client, 512, b"2" * 512) == 0
+    assert await a.read("volA", 0, 1024) == b"1" * 512 + b"2" * 512
+    assert (await a.replica(PARTNERSHIP)).writes_total == 1
+    client.close()
+
+
+async def test_errors_reach_clients_as_numbers(fabric: Fabric) -> None:
+    """EIO for a disk that failed."""
+    a = await fabric.with_volumes("A")
+    await a.export("volA")
+    client = await _client(a, "volA")
+    (fabric.place / "PoolA" / "volA").unlink()
+    assert await _write(client, 0, b"x" * 512) == 5
+    client.close()
