@@ -210,13 +210,13 @@ class Bridge:
         text = f"{job.command} {job.object}".strip()
         begun = [(at, s) for at, s in enumerate(job.steps, 1) if s.state is StepState.BEGUN]
         if begun:
-            at, step = begun[-1]
-            text += f"  {at}/{len(job.steps)} {step.text}"
+            text += f"  {begun[-1][0]}/{len(job.steps)}"
         if job.total_bytes:
             done = self._rate.note(job.done_bytes or 0, job.total_bytes)
-            text += f"  {progress_line(done)}"
-        else:
-            text += f"  {duration(self.progress.elapsed_seconds)}"
+            return printable(f"{text}  {progress_line(done)}")
+        if begun:
+            text += f" {begun[-1][1].text}"
+        text += f"  {duration(self.progress.elapsed_seconds)}"
         return printable(text)
 
     def _limit(self, call: Call) -> float:

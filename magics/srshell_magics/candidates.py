@@ -96,18 +96,19 @@ class Candidates:
 
     def _after(self, magic: Magic, typed: list[str]) -> list[str] | None:
         """What may follow the words that were typed after a magic."""
-        words = [*magic.prefix, *typed]
+        if magic.name in {"sr", "plan"}:
+            words = typed
+            if not typed:
+                return sorted({name.split()[0] for name in COMMANDS})
+        else:
+            words = magic.to_words(typed) if typed else list(magic.prefix)
         further = sorted({name.split()[len(words)] for name in COMMANDS if _begins(name, words)})
-        found = find_command(magic.to_words(typed)) if typed or magic.prefix else None
-        if magic.name == "sr" or words[:1] == ["plan"]:
-            inner = typed if magic.name == "sr" else words[1:]
-            found = find_command(inner) if inner else None
-            if found is None:
-                return further or sorted({name.split()[0] for name in COMMANDS})
-        if found is None:
-            return [*further, *self._names.of(Noun.GROUP)] if magic.name == "group" else further
-        spec, rest = found
-        return [*further, *(self._arguments(spec, rest) or [])] or None
+        found = find_command(words)
+        if found is not None:
+            further += self._arguments(*found) or []
+        elif words == ["group"]:
+            further += self._names.of(Noun.GROUP)
+        return further or None
 
     def _arguments(self, spec: CommandSpec, rest: list[str]) -> list[str] | None:
         """What may stand after the words ``rest`` of a command."""

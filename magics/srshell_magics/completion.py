@@ -26,6 +26,8 @@ class Completion:
     matcher_priority = 200.0
 
     def __init__(self, loaded: Loaded) -> None:
+        #: IPython asks a matcher for the name that a function would have.
+        self.__qualname__ = self.matcher_identifier
         self._loaded = loaded
         self._candidates: Candidates | None = None
 

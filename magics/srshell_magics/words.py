@@ -37,7 +37,8 @@ def read_words(line: str, names: Mapping[str, object]) -> list[str]:
             is not closed.
     """
     try:
-        words = shlex.split(_Filling(line, names).fill())
+        # A semicolon at the end keeps IPython from showing the value; it is no part of a name.
+        words = shlex.split(_Filling(line.rstrip().removesuffix(";"), names).fill())
     except ValueError as error:
         raise unreadable("", str(error).lower()) from error
     for word in words:

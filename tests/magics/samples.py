@@ -1,0 +1,137 @@
+"""A fabric that answers from a list, a clock that is turned by hand, and reports to show."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from srshell.fabric.reports import VmCheckReport
+from srshell.model.errors import SrError
+from srshell.model.inventory import Job, JobState, Step, StepState
+from srshell.model.report import (
+    GroupStatus,
+    JobReport,
+    PairReport,
+    PlanReport,
+    Progress,
+    StatusReport,
+    StepRow,
+    encode,
+)
+from srshell.model.states import ReplicationHealth, ReplicationState
+
+PAIR = PairReport("ClusterA", "ClusterB", 1.0)
+PLAN = PlanReport(
+    "failover PriRG --planned",
+    (StepRow("seal", "stop taking writes"), StepRow("promote", "make RecRG primary")),
+    confirm="RecRG",
+    about_seconds=3.0,
+)
+CHECK = VmCheckReport("DemoVM", "PrimaryVol", 10, 10, 0, None, 0, equal=True)
+
+
+@attrs.define
+class FakeFabric:
+    """Answers verbs from a table: a value, an error to raise, or a function of the arguments."""
+
+    answers: dict[str, Any] = attrs.Factory(dict)
+    asked: list[tuple[str, dict[str, object]]] = attrs.Factory(list)
+    closed: bool = False
+    stopped: bool = False
+
+    def perform(self, verb: str, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
+        self.asked.append((verb, dict(arguments)))
+        answer = self.answers[verb]
+        if callable(answer):
+            answer = answer(dict(arguments))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def stop_owner(self, *, keep_sites: bool = False) -> Any:  # noqa: ANN401
+        self.stopped = True
+        return PAIR
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@attrs.define
+class FakeClock:
+    """Time that passes only in ``sleep``; what is due then happens before it returns."""
+
+    now: float = 0.0
+    due: list[tuple[float, Callable[[], None]]] = attrs.Factory(list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    def at(self, moment: float, action: Callable[[], None]) -> None:
+        self.due.append((moment, action))
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for entry in sorted(self.due, key=lambda each: each[0]):
+            if entry[0] <= self.now:
+                self.due.remove(entry)
+                entry[1]()
+
+
+def job(state: JobState = JobState.RUNNING, **fields: Any) -> JobReport:  # noqa: ANN401
+    """Job 17, a failover."""
+    steps = (Step("seal", "stop taking writes", StepState.BEGUN),)
+    return JobReport(Job(17, "failover", "PriRG", state, 1.0, steps=steps, **fields))
+
+
+def done(result: object) -> JobReport:
+    """Job 17, with its result."""
+    return job(JobState.DONE, result=encode(result).decode(), ended_unix=2.0)
+
+
+def confirmation() -> SrError:
+    """The refusal of a failover that was not confirmed."""
+    return SrError.make(
+        "SR0101",
+        facts="--confirm must name RecRG",
+        mend="srshell failover PriRG --planned --confirm RecRG",
+        command="failover PriRG --planned",
+        effect="RecRG becomes primary",
+    )
+
+
+def status_row(name: str = "PriRG", **fields: Any) -> GroupStatus:  # noqa: ANN401
+    """One side of a group in sync."""
+    values: dict[str, Any] = {
+        "name": name,
+        "is_primary": True,
+        "replication_state": ReplicationState.SYNCHRONIZING,
+        "replication_health": ReplicationHealth.NORMAL,
+        "array": "ClusterA",
+        "health_reasons": (),
+        "failover_ready": True,
+        "failover_ready_reason": "every acknowledged write is in both logs",
+        "rpo_seconds": 0.0,
+        "peer": "RecRG",
+        "peer_state": "Synchronizing",
+        "epoch": 1,
+        "durable_lsn": 5,
+        "acked_lsn": 5,
+        "applied_lsn": 5,
+        "progress": None,
+        "volumes": (),
+        "vms": (),
+        "as_of": 1.0,
+    }
+    return GroupStatus(**{**values, **fields})
+
+
+STATUS = StatusReport((status_row(),))
+COPYING = StatusReport(
+    (
+        status_row(
+            replication_state=ReplicationState.REPLICATING,
+            progress=Progress("initial", 30 * 2**20, 100 * 2**20, None),
+            rpo_seconds=None,
+        ),
+    )
+)
