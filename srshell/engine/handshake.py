@@ -316,7 +316,7 @@ class Handshake:
         else:
             raise LinkClosed(f"expected Rejoin, received {type(message).__name__}")
         newest = max((era.epoch.number for era in rejoin.history), default=0)
-        if newest < core.superblock.promised_epoch:
+        if newest < core.superblock.promised_epoch and not core.superblock.yields:
             self._refuse("SR6002", f"epoch {newest} is older than {core.superblock.promised_epoch}")
         await rejoin_source(core, self._parts, rejoin, decision)
         self._link.send(Rejoined(core.log.durable_lsn, core.ring.free_bytes))

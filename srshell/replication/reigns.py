@@ -134,14 +134,17 @@ def rejoin(
 ) -> Superblock:
     """Follow the source's history as secondary.
 
-    The tail after the common point is already cut off.
+    The tail after the common point is already cut off.  A side that was given up follows whom a
+    person chose, also into an older epoch than its own.
     """
     promised = max((era.epoch.number for era in history), default=0)
+    if not superblock.yields:
+        promised = max(promised, superblock.promised_epoch)
     return attrs.evolve(
         superblock,
         role=ReplicaRole.SECONDARY,
         history=history,
-        promised_epoch=max(promised, superblock.promised_epoch),
+        promised_epoch=promised,
         on_peer_loss=on_peer_loss,
         alone=False,
         unclean=False,
