@@ -55,6 +55,8 @@ class JobHandle:
 
     def progress(self, done_bytes: int, total_bytes: int) -> None:
         """Say how far the work is; kept in memory until the next step."""
+        if (done_bytes, total_bytes) == (self.job.done_bytes, self.job.total_bytes):
+            return  # saying nothing new must not wake those who wait for news: this one among them
         self.job = attrs.evolve(self.job, done_bytes=done_bytes, total_bytes=total_bytes)
         self._jobs.note(self.job, durable=False)
 

@@ -30,6 +30,8 @@ class Pulse:
     async def after(self, mark: int, timeout_seconds: float) -> bool:
         """Wait for a beat after ``mark``; False if none came in time."""
         if self._count > mark:
+            # Let others run: who looks may beat, and would otherwise never leave the loop to them.
+            await asyncio.sleep(0)
             return True
         try:
             async with asyncio.timeout(timeout_seconds):
