@@ -76,6 +76,8 @@ class Committer:
         self._offer = offer
         self._flushed = flushed
         self._queue: deque[_Waiting] = deque()
+        #: Taken from the queue, on its way into a frame, without an LSN yet.
+        self._taken: list[_Waiting] = []
         self._unacked: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self.sealed_by = ""
@@ -112,7 +114,7 @@ class Committer:
         for waiting in self._unacked:
             if not waiting.done.done():
                 waiting.done.set_exception(error(True))
-        for waiting in self._queue:
+        for waiting in (*self._taken, *self._queue):
             if not waiting.done.done():
                 waiting.done.set_exception(error(False))
         self._queue.clear()
@@ -123,14 +125,14 @@ class Committer:
         source = core.source
         while core.source is source and not core.stopped:
             self._wake.clear()
-            batch = self._take()
-            if not batch:
+            self._taken = self._take()
+            if not self._taken:
                 await self._wake.wait()
                 continue
             try:
-                await self._wait_for_room(batch)
+                await self._wait_for_room(self._taken)
                 async with core.frames:
-                    await self._commit(batch)
+                    await self._commit()
             except SrError:
                 return
 
@@ -173,9 +175,14 @@ class Committer:
             self._applier.want_space()
             await self._core.progressed()
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self) -> None:
         core = self._core
         source = core.source
+        # Writes that were failed or cancelled meanwhile are not made after all.
+        batch = [waiting for waiting in self._taken if not waiting.done.done()]
+        self._taken = []
+        if not batch:
+            return
         admitted = source is not None and source.phase in ADMITS_WRITES and not self.sealed_by
         if source is None or not admitted or any(map(self._is_locked, batch)):
             # The role, the seal or a lock changed while this waited: decide again.
