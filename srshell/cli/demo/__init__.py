@@ -46,11 +46,15 @@ def run_demo(*, image: str | None = None, keep: bool = False) -> int:
 
 def _conclude(screen: Screen, findings: Findings) -> int:
     copied = findings.copied_bytes / MEBIBYTE
+    rate = copied / findings.copy_seconds if findings.copy_seconds else 0.0
+    p50, p99 = findings.p50_seconds * 1e3, findings.p99_seconds * 1e3
     lost = findings.missing
     rows = [
         ("writes acknowledged", str(findings.acknowledged)),
         ("acknowledged writes lost", str(lost)),
-        ("first copy", f"{copied:.0f} MiB of data in {findings.copy_seconds:.1f} s"),
+        ("first copy", f"{copied:.0f} MiB in {findings.copy_seconds:.1f} s, {rate:.0f} MiB/s"),
+        ("replicated writes of 4 KiB", f"{findings.writes_per_second:.0f} a second"),
+        ("their latency", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"),
         ("planned failover", _seconds(findings.planned)),
         ("failback", _seconds(findings.back)),
         ("unplanned failover", _seconds(findings.unplanned)),

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import attrs
@@ -24,6 +26,9 @@ _VM_BYTES = 16 * MEBIBYTE
 _LOG_BYTES = 64 * MEBIBYTE
 _VM_RATE = 200
 _WAIT_SECONDS = 60.0
+_BLOCK_BYTES = 4096
+_WORKERS = 16
+_MEASURE_SECONDS = 2.0
 
 
 @attrs.define
@@ -35,6 +40,9 @@ class Findings:
     problems: list[str] = attrs.field(factory=list)
     copied_bytes: int = 0
     copy_seconds: float = 0.0
+    writes_per_second: float = 0.0
+    p50_seconds: float = 0.0
+    p99_seconds: float = 0.0
     planned: RoleChange | None = None
     back: RoleChange | None = None
     unplanned: RoleChange | None = None
@@ -138,6 +146,32 @@ class Story:
         screen.command("vms")
         for vm in fabric.vms():
             screen.result(f"{vm.name} on {vm.volume}: {vm.state}")
+        self._measure_writes()
+
+    def _measure_writes(self) -> None:
+        """Write blocks with their own contents again: replicated like any write, and changing nothing."""
+        volume = self.fabric.volume("PrimaryVol")
+        blocks = self.data.size_bytes // _BLOCK_BYTES
+        end = time.monotonic() + _MEASURE_SECONDS
+
+        def rewrite(worker: int) -> list[float]:
+            latencies: list[float] = []
+            block = worker
+            while time.monotonic() < end:
+                data = volume.read(block * _BLOCK_BYTES, _BLOCK_BYTES)
+                before = time.monotonic()
+                volume.write(block * _BLOCK_BYTES, data)
+                latencies.append(time.monotonic() - before)
+                block = (block + _WORKERS) % blocks
+            return latencies
+
+        with ThreadPoolExecutor(_WORKERS) as workers:
+            found = sorted(chain.from_iterable(workers.map(rewrite, range(_WORKERS))))
+        self.findings.writes_per_second = len(found) / _MEASURE_SECONDS
+        self.findings.p50_seconds = found[len(found) // 2]
+        self.findings.p99_seconds = found[int(len(found) * 0.99)]
+        rate = f"{self.findings.writes_per_second:.0f} replicated writes of 4 KiB a second"
+        self.screen.result(f"{rate} from {_WORKERS} writers")
 
     def _planned_failover(self) -> None:
         screen, fabric = self.screen, self.fabric
