@@ -30,7 +30,7 @@ from srshell.model.errors import SrError
 from srshell.model.inventory import Job, JobState, StepState
 from srshell.model.report import JobReport
 from srshell_magics.connection import Fabric
-from srshell_magics.errors import detached, dress, job_name, stopped_short
+from srshell_magics.errors import detached, dress, job_name, job_title, stopped_short
 from srshell_magics.front import Front, Watching
 from srshell_magics.progress import ProgressLine, Rate
 
@@ -207,7 +207,7 @@ class Bridge:
 
     def _job_text(self, job: Job) -> str:
         """How far a job is, in one line."""
-        text = f"{job.command} {job.object}".strip()
+        text = job_title(job)
         begun = [(at, s) for at, s in enumerate(job.steps, 1) if s.state is StepState.BEGUN]
         if begun:
             text += f"  {begun[-1][0]}/{len(job.steps)}"

@@ -5,13 +5,14 @@ Always true:
 (1) Text and HTML are made from one `Page`, so both have the same fields in the same order.
 (2) In HTML every string is escaped; there is no script and no other file.  Text has no control
     characters and no escape sequences.
-(3) No value is cut.  A table wider than 80 columns is shown row by row, a field on each line.
+(3) No value is cut: a table that is too wide for 80 columns is folded.
 (4) Showing never raises and never asks the owner.
 """
 
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
 import textwrap
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from srshell_magics.settings import SRShell
 
 WIDTH = 80
+_GAP = 2
 JSON_TYPE = "application/vnd.srshell.v1+json"
 #: A line that tells what to type.
 _TYPED = re.compile(r"(\s*(?:mend|next|see|run)\s+)(srshell .*)")
@@ -92,8 +94,10 @@ def _typed_here(line: str, *, short_names: bool) -> str:
 def to_text(page: Page, width: int = WIDTH) -> str:
     """A page as text."""
     lines = _wrapped(page.headline, width) if page.headline else []
-    if page.columns and page.rows:
+    if page.rows:
         lines += _table(page.columns, page.rows, width)
+    elif any(page.columns):
+        lines += ["  ".join(page.columns), "none"]
     for line in page.lines:
         lines += _wrapped(line, width)
     return "\n".join(lines) or "nothing"
@@ -114,12 +118,46 @@ def _is_typed(line: str) -> bool:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Columns side by side if they fit, otherwise one field on a line."""
-    header = [columns] if any(columns) else []
-    table = [*header, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(columns))]
-    if sum(widths) + 2 * (len(widths) - 1) <= width or not header:
-        return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
+    """Columns side by side, sentences folded in theirs; if that is too wide, field by field."""
+    table = [columns, *rows] if any(columns) else list(rows)
+    widths = _widths(table, width)
+    if sum(widths) + _GAP * (len(widths) - 1) > width and any(columns):
+        return _records(columns, rows)
+    lines: list[str] = []
+    for row in table:
+        cells = [_folded(cell, limit) for cell, limit in zip(row, widths, strict=True)]
+        lines += [
+            (" " * _GAP).join(map(str.ljust, line, widths)).rstrip()
+            for line in itertools.zip_longest(*cells, fillvalue="")
+        ]
+    return lines
+
+
+def _widths(table: Sequence[Sequence[str]], width: int) -> list[int]:
+    """How wide each column is: as its longest cell, or less where the table would be too wide."""
+    cells = list(zip(*table, strict=True))
+    widths = [max(len(cell) for cell in column) for column in cells]
+    least = [
+        max(len(word) for cell in column for word in (cell.split() or [""])) for column in cells
+    ]
+    while (over := sum(widths) + _GAP * (len(widths) - 1) - width) > 0:
+        can = [at for at, wide in enumerate(widths) if wide > least[at]]
+        if not can:
+            break
+        widest = max(can, key=lambda at: widths[at])
+        widths[widest] -= min(over, widths[widest] - least[widest])
+    return widths
+
+
+def _folded(cell: str, width: int) -> list[str]:
+    """A cell in as many lines as it needs."""
+    if len(cell) <= width:
+        return [cell]
+    return textwrap.wrap(cell, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _records(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """One field on a line, an empty line between rows."""
     label = max(len(column) for column in columns)
     lines: list[str] = []
     for row in rows:
@@ -133,7 +171,7 @@ def to_html(page: Page) -> str:
     parts = ['<div class="srshell">']
     if page.headline:
         parts.append(f"<p><b>{_escape(page.headline)}</b></p>")
-    if page.columns and page.rows:
+    if any(page.columns) or page.rows:
         parts.append("<table>")
         if any(page.columns):
             cells = "".join(f"<th{_LEFT}>{_escape(column)}</th>" for column in page.columns)
@@ -142,6 +180,8 @@ def to_html(page: Page) -> str:
         for row in page.rows:
             cells = "".join(f"<td{_LEFT}>{_escape(cell)}</td>" for cell in row)
             parts.append(f"<tr>{cells}</tr>")
+        if not page.rows:
+            parts.append(f'<tr><td{_LEFT} colspan="{len(page.columns)}">none</td></tr>')
         parts.append("</tbody></table>")
     if page.lines:
         lines = "\n".join(_escape(line) for line in page.lines)

@@ -71,9 +71,16 @@ def unforeseen(error: Exception) -> SrError:
     return coded
 
 
+def job_title(job: Job) -> str:
+    """The command of a job, with its object unless the command names it."""
+    if job.object in job.command.split():
+        return job.command
+    return f"{job.command} {job.object}".strip()
+
+
 def job_name(job: Job) -> str:
     """A job in the middle of a sentence."""
-    return f"job {job.id} ({f'{job.command} {job.object}'.strip()})"
+    return f"job {job.id} ({job_title(job)})"
 
 
 def detached(job: Job, *, short_names: bool = True) -> JobDetached:

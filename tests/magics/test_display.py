@@ -28,7 +28,18 @@ from tests.magics.samples import (
     status_row,
 )
 
-SAMPLES = [PAIR, PLAN, STATUS, COPYING, CHECK, job(), done(PAIR), status_row(), job().job]
+SAMPLES = [
+    StatusReport(()),
+    PAIR,
+    PLAN,
+    STATUS,
+    COPYING,
+    CHECK,
+    job(),
+    done(PAIR),
+    status_row(),
+    job().job,
+]
 
 
 class _Texts(HTMLParser):
@@ -72,8 +83,18 @@ def test_no_text_moves_the_cursor() -> None:
         assert all(c == "\n" or c.isprintable() for c in shown[form])
 
 
-def test_a_table_that_is_too_wide_is_shown_row_by_row() -> None:
-    """Nothing is cut, and nothing wraps in the middle of a column."""
+def test_sentences_fold_in_their_column() -> None:
+    """A table of events stays a table."""
+    page = Page("", ("TIME", "OBJECT", "WHAT"), (("12:00", "PriRG", "one word " * 20),), ())
+    lines = display.to_text(page).splitlines()
+    assert max(len(line) for line in lines) <= display.WIDTH
+    assert lines[1].startswith("12:00  PriRG   one word")
+    assert lines[2].startswith(" " * 15 + "one word")
+    assert sorted(_Texts(display.to_html(page)).texts) == sorted(" ".join(lines).split())
+
+
+def test_a_table_of_long_words_is_shown_row_by_row() -> None:
+    """Nothing is cut, and nothing wraps in the middle of a name."""
     page = Page("", ("NAME", "WHAT"), (("a" * 40, "b" * 60), ("c", "d")), ())
     lines = display.to_text(page).splitlines()
     assert lines == [f"NAME  {'a' * 40}", f"WHAT  {'b' * 60}", "", "NAME  c", "WHAT  d"]
