@@ -165,7 +165,7 @@ class Copier:
     async def _send_locked(self, volume: int, offset: int, length: int, *, hole: bool) -> None:
         core = self._core
         records = core.overlay.covering(volume, offset, length, core.log.durable_lsn)
-        if hole and records:
+        if hole and (records or await self._holds_data(volume, offset, length)):
             for start in range(offset, offset + length, core.world.limits.extent_bytes):
                 size_bytes = min(core.world.limits.extent_bytes, offset + length - start)
                 await self._send_locked(volume, start, size_bytes, hole=False)
@@ -185,6 +185,14 @@ class Copier:
             return
         self._send_extent(volume, offset, length, data)
         await self._link.drain()
+
+    async def _holds_data(self, volume: int, offset: int, length: int) -> bool:
+        """Look again whether a range is a hole: a record may have been applied since it was one."""
+        core = self._core
+        try:
+            return bool(await core.volumes.data_ranges(volume, offset, length))
+        except StorageError as error:
+            raise core.fail(error) from error
 
     async def _equal(self, volume: int, offset: int, data: bytes) -> bool:
         """Ask the peer whether it holds the same bytes; False also when the link breaks."""
