@@ -149,7 +149,7 @@ class Story:
         self._measure_writes()
 
     def _measure_writes(self) -> None:
-        """Write blocks with their own contents again: replicated like any write, and changing nothing."""
+        """Write blocks with their own contents again: replicated, and changing nothing."""
         volume = self.fabric.volume("PrimaryVol")
         blocks = self.data.size_bytes // _BLOCK_BYTES
         end = time.monotonic() + _MEASURE_SECONDS
