@@ -94,11 +94,14 @@ class Pool:
 
     async def usage(self) -> PoolUsage:
         """Tell how full it is; as it was last, if the disk does not say so within a second."""
-        if self._measuring is None:
-            self._measuring = self.run(_measure, self.label)
-        done, _ = await asyncio.wait({self._measuring}, timeout=_USAGE_SECONDS)
+        measured = self._measuring
+        if measured is None:
+            measured = self._measuring = self.run(_measure, self.label)
+        done, _ = await asyncio.wait({measured}, timeout=_USAGE_SECONDS)
         if done:
-            measured, self._measuring = self._measuring, None
+            # Several may have waited for the same measurement.
+            if self._measuring is measured:
+                self._measuring = None
             # A directory that has gone is told by `rescan`; here the last known numbers stay.
             if measured.exception() is None:
                 self._usage = measured.result()
