@@ -6,6 +6,7 @@ Always true: what a command needs is imported when it runs; nothing else pays fo
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,12 @@ from typing import Any
 from srshell.cli import remote, show
 from srshell.cli.surroundings import Exit, Surroundings
 from srshell.fabric.calls import Call, parse_words
-from srshell.fabric.launch import child_environment, try_connect
+from srshell.fabric.launch import (
+    STOP_SECONDS,
+    await_release,
+    child_environment,
+    try_connect,
+)
 from srshell.model.errors import SrError
 
 
@@ -44,17 +50,21 @@ def _stop(arguments: dict[str, Any], around: Surroundings) -> int:
     """Tell the owner to end; none to tell is as good."""
     http = try_connect(around.place)
     if http is None:
-        raise_if_json = {"fabric": str(around.place.directory), "owner_pid": 0}
-        data = {**raise_if_json, "sites_stopped": False, "schema": "srshell.stopped/1"}
-        import json
-
-        show.show_result(json.dumps(data), around)
+        nothing = {
+            "schema": "srshell.stopped/1",
+            "fabric": str(around.place.directory),
+            "owner_pid": 0,
+            "sites_stopped": False,
+        }
+        show.show_result(json.dumps(nothing), around)
         return Exit.OK
     try:
         body = {"keep_sites": bool(arguments.get("keep_sites"))}
-        show.show_result(http.post("stop", body, 120.0), around)
+        answer = http.post("stop", body, STOP_SECONDS)
     finally:
         http.close()
+    await_release(around.place)
+    show.show_result(answer, around)
     return Exit.OK
 
 
@@ -71,21 +81,21 @@ def _plan(arguments: dict[str, Any], around: Surroundings) -> int:
     return remote.run(inner, around)
 
 
-def _demo(arguments: dict[str, Any], around: Surroundings) -> int:
+def _demo(arguments: dict[str, Any], _around: Surroundings) -> int:
     """The whole way once."""
     from srshell.cli.demo import run_demo
 
     return run_demo(image=arguments.get("image"), keep=bool(arguments.get("keep")))
 
 
-def _shell(arguments: dict[str, Any], around: Surroundings) -> int:
+def _shell(_arguments: dict[str, Any], around: Surroundings) -> int:
     """IPython with the commands loaded; it takes this process over."""
     environment = {**child_environment(), "SRSHELL_FABRIC": str(around.place.directory)}
     command = [sys.executable, "-m", "IPython", "--ext=srshell"]
     os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter
 
 
-def _bench(arguments: dict[str, Any], around: Surroundings) -> int:
+def _bench(_arguments: dict[str, Any], _around: Surroundings) -> int:
     """The measurements, where the source tree is at hand."""
     if importlib.util.find_spec("benchmarks") is None:
         facts = "the benchmarks are part of the source tree, not of the package"
@@ -94,14 +104,14 @@ def _bench(arguments: dict[str, Any], around: Surroundings) -> int:
     return subprocess.run(command, check=False, env=child_environment()).returncode
 
 
-def _site(arguments: dict[str, Any], around: Surroundings) -> int:
+def _site(arguments: dict[str, Any], _around: Surroundings) -> int:
     """Serve one array."""
     from srshell.site.process import main
 
     return main(list(arguments["rest"]))
 
 
-def _writer(arguments: dict[str, Any], around: Surroundings) -> int:
+def _writer(arguments: dict[str, Any], _around: Surroundings) -> int:
     """Be a machine that writes."""
     from srshell.fabric.writer import main
 

@@ -11,6 +11,7 @@ Always true:
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ from typing import NoReturn
 
 import attrs
 
-from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind
+from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
 from srshell.fabric.commands import COMMANDS, find_command
 from srshell.model.errors import SrError
 from srshell.model.geometry import parse_size
@@ -194,6 +195,8 @@ def _read_word(argument: Argument, text: str) -> object:
         known = ", ".join(argument.choices)
         noun = argument.name.replace("_", " ")
         raise SrError.make("SR0005", facts=f"known: {known}", text=text, noun=noun)
+    if argument.noun is Noun.PLACE:
+        return absolute(text)
     match argument.kind:
         case Kind.SIZE:
             return parse_size(text)
@@ -203,6 +206,11 @@ def _read_word(argument: Argument, text: str) -> object:
             return _parse_number(argument, text)
         case Kind.TEXT | Kind.FLAG:
             return text
+
+
+def absolute(place: str) -> str:
+    """A place as the owner, which works in another directory, understands it."""
+    return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - text stays text
 
 
 def _parse_number(argument: Argument, text: str) -> int:

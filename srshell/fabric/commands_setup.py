@@ -35,7 +35,7 @@ INVENTORY = (
         Effect.CHANGES,
         (
             word("where", "a directory or a block device", Noun.PLACE),
-            option("--as", "name of the array", Noun.ARRAY, name="array", required=True),
+            option("--as", "name of the array", name="name", required=True, metavar="ARRAY"),
             option("--site", "where the array stands"),
             option("--pool", "name of its pool; PoolA, PoolB, … when not given", name="pool"),
             option("--engine", "engine that serves the array; native"),

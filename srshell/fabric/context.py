@@ -34,6 +34,14 @@ FoundT = TypeVar("FoundT")
 _LOOK_SECONDS = 0.5
 
 
+@attrs.frozen
+class RunningMachine:
+    """A machine in this process."""
+
+    stop: Callable[[], None]
+    task: asyncio.Task[None]
+
+
 @attrs.define(eq=False)
 class Context:
     """One fabric, as its owner holds it."""
@@ -58,6 +66,8 @@ class Context:
     differing: dict[str, int] = attrs.field(factory=dict, init=False)
     #: Group to the seconds for which its copy has not moved.
     stalled: dict[str, float] = attrs.field(factory=dict, init=False)
+    #: Machines that run in this process, where sites do so too.
+    machines: dict[str, RunningMachine] = attrs.field(factory=dict, init=False)
     _snapshot: Snapshot | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:

@@ -127,7 +127,10 @@ class FabricClient(FabricApi):
     async def stop_owner(self, *, keep_sites: bool = False) -> Any:  # noqa: ANN401
         """Tell the owner to end, and its sites too unless they are kept."""
         body = {"keep_sites": keep_sites}
-        data = await self._exchange(lambda http: http.post("stop", body), repeatable=False)
+        data = await self._exchange(
+            lambda http: http.post("stop", body, launch.STOP_SECONDS), repeatable=False
+        )
+        await in_thread(partial(launch.await_release, self.place))
         return decode(data)
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event]:

@@ -57,8 +57,10 @@ class JobHandle:
         """Say how far the work is; kept in memory until the next step."""
         if (done_bytes, total_bytes) == (self.job.done_bytes, self.job.total_bytes):
             return  # saying nothing new must not wake those who wait for news: this one among them
-        self.job = attrs.evolve(self.job, done_bytes=done_bytes, total_bytes=total_bytes)
-        self._jobs.note(self.job, durable=False)
+        job = attrs.evolve(self.job, done_bytes=done_bytes, total_bytes=total_bytes)
+        if job != self.job:
+            self.job = job
+            self._jobs.note(job, durable=False)
 
     def checkpoint(self) -> None:
         """Stop here if somebody asked to.
@@ -176,10 +178,10 @@ class Jobs:
             self._pulse.beat()
         return job
 
-    def abandon(self) -> None:
-        """End jobs that an earlier owner left running and that nobody carries on."""
+    def abandon(self, carried_on: frozenset[int]) -> None:
+        """End jobs that an earlier owner left running, but for those that are carried on."""
         for job in self._catalogue.jobs(limit=1000):
-            if not has_ended(job) and job.id not in self._live:
+            if not has_ended(job) and job.id not in carried_on:
                 error = SrError.make("SR0107", facts="its owner ended before it", job=job.id)
                 self._finish(job, JobState.CANCELLED, error=error)
 

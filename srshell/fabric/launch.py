@@ -24,11 +24,14 @@ from pathlib import Path
 import attrs
 
 from srshell.fabric.control_http import ControlHttp, OwnerGone
-from srshell.fabric.place import FabricPlace
+from srshell.fabric.place import FabricPlace, OwnerLock
 from srshell.model.errors import SrError
 
 #: How long an owner may take until it answers, in seconds.
 START_SECONDS = 30.0
+#: How long an owner may take to end with its sites and machines, in seconds.
+STOP_SECONDS = 120.0
+_LOOK_SECONDS = 0.02
 
 
 @attrs.frozen
@@ -144,3 +147,14 @@ def _wait_until_ready(place: FabricPlace, reader: int) -> None:
     if not said.strip():
         raise no_owner(place, f"it ended while starting; see {place.owner_log}")
     raise SrError.from_json(json.loads(said))
+
+
+def await_release(place: FabricPlace) -> None:
+    """Wait until an owner that was told to stop has let go of the fabric; at most ten seconds."""
+    end = time.monotonic() + 10.0
+    lock = OwnerLock(place)
+    while time.monotonic() < end:
+        if lock.take():
+            lock.release()
+            return
+        time.sleep(_LOOK_SECONDS)

@@ -72,6 +72,8 @@ class FabricSession(FabricApi):
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        #: What goes on beside the verbs; ended by `srshell.fabric.opening.close_session`.
+        self.tasks: list[asyncio.Task[None]] = []
 
     async def perform(self, verb: str, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
         """Carry out a verb."""

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import attrs
 
-from srshell.fabric.calls import unreadable
+from srshell.fabric.calls import absolute, unreadable
 from srshell.model.identity import nearest
 from srshell.model.report import Named
 
@@ -88,8 +88,15 @@ def complete(name: str, arguments: Mapping[str, object]) -> dict[str, object]:
         value = arguments.get(parameter.name, _default(parameter))
         if value is inspect.Parameter.empty:
             raise unreadable(name.replace("_", "-"), f"{parameter.name} is missing")
-        full[parameter.name] = plain(value)
+        full[parameter.name] = _placed(plain(value)) if parameter.name == "where" else plain(value)
     return full
+
+
+def _placed(value: object) -> object:
+    """Places as absolute paths: the owner works in another directory."""
+    if isinstance(value, tuple):
+        return tuple(_placed(item) for item in value)
+    return absolute(value) if isinstance(value, str) else value
 
 
 def _default(parameter: inspect.Parameter) -> object:

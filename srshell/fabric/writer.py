@@ -18,11 +18,13 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from srshell.fabric.detach import detach
 from srshell.fabric.records import (
     ROW_BYTES,
     SLOT_BYTES,
@@ -33,6 +35,7 @@ from srshell.fabric.records import (
     slot_count,
 )
 from srshell.model.errors import SrError
+from srshell.site.api import SiteApi
 from srshell.site.client import SiteClient
 
 #: Writes that are under way at once.
@@ -118,6 +121,11 @@ class MachineConfig:
     fabric: str  # identity
 
 
+def read_config(files: MachineFiles) -> MachineConfig:
+    """What the owner wrote for a machine."""
+    return MachineConfig(**json.loads(files.config.read_text()))
+
+
 def lock_directory(files: MachineFiles) -> int:
     """Take the lock of a machine; -1 if it runs already."""
     descriptor = os.open(files.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -142,14 +150,21 @@ def _open_ledger(files: MachineFiles) -> int:
 class Writer:
     """The machine itself."""
 
-    def __init__(self, config: MachineConfig, files: MachineFiles) -> None:
+    def __init__(
+        self, config: MachineConfig, files: MachineFiles, site: Callable[[], SiteApi]
+    ) -> None:
+        """Make a machine; its files are opened, nothing is written.
+
+        Args:
+            config: what it is to do.
+            files: where its ledger lies.
+            site: the site that holds its volume; asked for before every call.
+        """
         self._config = config
         self._files = files
         self._slots = slot_count(config.size_bytes)
         self._stopping = asyncio.Event()
-        self._site = SiteClient(
-            config.array, Path(config.site_socket), fabric=config.fabric, owner_term=None
-        )
+        self._site = site
         self._sequence = 0
         self._written = 0
         self._problem = ""
@@ -168,7 +183,6 @@ class Writer:
         lanes = [asyncio.create_task(self._lane()) for _ in range(DEPTH)]
         await asyncio.gather(*lanes)
         self._tell("stopped")
-        await self._site.close()
         os.close(self._ledger)
 
     async def _lane(self) -> None:
@@ -188,7 +202,7 @@ class Writer:
         offset = sequence % self._slots * SLOT_BYTES
         while not self._stopping.is_set():
             try:
-                await self._site.write(self._config.volume, offset, data)
+                await self._site().write(self._config.volume, offset, data)
             except SrError as error:
                 self._tell("waiting", str(error))
                 if error.code == "SR9225":
@@ -235,7 +249,7 @@ class Writer:
     async def _read(self, offset: int, length: int) -> bytes:
         while not self._stopping.is_set():
             try:
-                return await self._site.read(self._config.volume, offset, length)
+                return await self._site().read(self._config.volume, offset, length)
             except SrError as error:
                 self._tell("waiting", str(error))
                 await self._pause(RETRY_SECONDS)
@@ -259,17 +273,20 @@ class Writer:
 
 
 async def _run(config: MachineConfig, files: MachineFiles) -> None:
-    writer = Writer(config, files)
+    site = SiteClient(config.array, Path(config.site_socket), fabric=config.fabric, owner_term=None)
+    writer = Writer(config, files, lambda: site)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, writer.stop)
     await writer.run()
+    await site.close()
 
 
 def main(directory: str) -> int:
     """Run the machine whose files are in ``directory``; 1 if it runs already."""
+    detach()
     files = MachineFiles(Path(directory))
-    config = MachineConfig(**json.loads(files.config.read_text()))
+    config = read_config(files)
     lock = lock_directory(files)
     if lock < 0:
         return 1

@@ -20,7 +20,7 @@ import attrs
 
 from srshell.fabric.change import Change, check_rows, notes, steps
 from srshell.fabric.checks import check_add_vm, check_remove_vm
-from srshell.fabric.context import Context
+from srshell.fabric.context import Context, RunningMachine
 from srshell.fabric.jobs import JobHandle
 from srshell.fabric.launch import child_environment
 from srshell.fabric.records import (
@@ -32,7 +32,13 @@ from srshell.fabric.records import (
     slot_count,
 )
 from srshell.fabric.reports import VmCheckReport
-from srshell.fabric.writer import MachineConfig, MachineFiles
+from srshell.fabric.writer import (
+    MachineConfig,
+    MachineFiles,
+    Writer,
+    lock_directory,
+    read_config,
+)
 from srshell.model.errors import SrError
 from srshell.model.identity import unknown
 from srshell.model.inventory import Vm
@@ -146,7 +152,10 @@ async def start_machine(context: Context, vm: Vm) -> None:
     if files.running_pid():
         return
     files.state.unlink(missing_ok=True)
-    await asyncio.to_thread(_spawn, files.directory)
+    if context.in_process:
+        _start_here(context, vm)
+    else:
+        await asyncio.to_thread(_spawn, files.directory)
     end = context.clock.monotonic() + _PATIENCE_SECONDS
     while not (files.running_pid() and files.read_state()):
         if context.clock.monotonic() > end:
@@ -155,6 +164,23 @@ async def start_machine(context: Context, vm: Vm) -> None:
             raise SrError.make("SR9110", facts=facts, vm=vm.name, problem="no start",
                                volume=vm.volume, group=vm.group)  # fmt: skip
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _start_here(context: Context, vm: Vm) -> None:
+    """Run a machine in this process, beside the sites."""
+    files = files_of(context, vm.name)
+    lock = lock_directory(files)
+    assert lock >= 0, vm.name
+    writer = Writer(read_config(files), files, lambda: context.site(vm.array))
+
+    async def run() -> None:
+        try:
+            await writer.run()
+        finally:
+            os.close(lock)
+            context.machines.pop(vm.name, None)
+
+    context.machines[vm.name] = RunningMachine(writer.stop, asyncio.create_task(run()))
 
 
 def _spawn(directory: Path) -> None:
@@ -198,6 +224,11 @@ async def remove_vm(context: Context, *, name: str) -> Change:
 async def stop_machine(context: Context, vm: Vm) -> None:
     """End the process of a machine: kindly, then at once."""
     files = files_of(context, vm.name)
+    here = context.machines.get(vm.name)
+    if here is not None:
+        here.stop()
+        await here.task
+        return
     number: signal.Signals = signal.SIGTERM
     end = context.clock.monotonic() + _PATIENCE_SECONDS
     while (pid := files.running_pid()) > 0:
