@@ -1,1 +1,1 @@
-"""What srshell costs, each row beside the smallest program that gives the same promise, in one run."""
+"""What srshell costs, each row beside the smallest program with the same promise, in one run."""

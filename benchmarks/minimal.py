@@ -1,8 +1,8 @@
 """The yardstick: the smallest program that acknowledges a write when two logs hold it durably.
 
-Two processes, a Unix socket, one preallocated log each.  A round takes ``depth`` records, appends them to
-the own log and sends them; both sides sync; the answer of the other side ends the round.  No headers, no
-checksums, no volumes, no recovery: nothing that can be left out is in it.
+Two processes, a Unix socket, one preallocated log each.  A round takes ``depth`` records, appends
+them to the own log and sends them; both sides sync; the answer of the other side ends the round.
+No headers, no checksums, no volumes, no recovery: nothing that can be left out is in it.
 """
 
 from __future__ import annotations

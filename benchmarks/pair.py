@@ -13,7 +13,8 @@ import attrs
 from srshell.backends.base import SitePlan
 from srshell.backends.native import NativeBackend
 from srshell.model.replica import Flow, ReplicaReport, ReplicaRole, ReplicaSpec, ReplicaVolume
-from srshell.site.api import PoolKind, PoolSpec, SiteVolume
+from srshell.model.inventory import PoolKind
+from srshell.site.api import PoolSpec, SiteVolume
 from srshell.site.client import SiteClient
 
 _PARTNERSHIP = "5" * 32
@@ -30,6 +31,7 @@ class Pair:
     sites: tuple[SiteClient, SiteClient]
     pids: tuple[int, int]
     folder: Path
+    size_bytes: int
 
     async def report(self) -> ReplicaReport:
         """Return what the primary says of itself."""
@@ -42,7 +44,7 @@ class Pair:
 
     async def until_live(self) -> None:
         """Wait until the group is in sync."""
-        while (await self.report()).flow is not Flow.LIVE:
+        while (await self.report()).flow is not Flow.LIVE:  # noqa: ASYNC110 (another process)
             await asyncio.sleep(0.01)
 
     def cpu_seconds(self) -> float:
@@ -56,7 +58,7 @@ class Pair:
 
 @asynccontextmanager
 async def open_pair(folder: Path, size_bytes: int, *, direct: bool = False) -> AsyncIterator[Pair]:
-    """Start two sites in ``folder`` with a group whose link is not wanted yet; stop them at the end."""
+    """Start two sites with a group whose link is not wanted yet; stop them at the end."""
     backend = NativeBackend(folder, _FABRIC, 1)
     try:
         for array in _ARRAYS:
@@ -65,7 +67,7 @@ async def open_pair(folder: Path, size_bytes: int, *, direct: bool = False) -> A
         for index, name in enumerate(("source", "destination")):
             await _provision(backend, index, name, folder, size_bytes)
         reports = [await site.describe() for site in sites]
-        yield Pair(sites, (reports[0].pid, reports[1].pid), folder)
+        yield Pair(sites, (reports[0].pid, reports[1].pid), folder, size_bytes)
     finally:
         await backend.close(stop_sites=True)
 

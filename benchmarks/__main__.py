@@ -1,0 +1,91 @@
+"""`make bench`: a table of ratios; nothing here passes or fails."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import attrs
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.pair import open_pair
+from benchmarks.rows import Row, copy_row, has_fio, write_row
+
+_VOLUME_BYTES = 512 << 20
+_CELLS = ((4096, 1), (4096, 32), (65536, 1), (65536, 32))
+
+
+async def _measure(folder: Path, seconds: float, pairs: int, *, direct: bool) -> list[Row]:
+    rows: list[Row] = []
+    async with open_pair(folder, _VOLUME_BYTES, direct=direct) as pair:
+        half = _VOLUME_BYTES // 2
+        piece = os.urandom(1 << 20)
+        for offset in range(0, _VOLUME_BYTES, 4 << 20):
+            for part in range(2):
+                await pair.sites[0].write("source", offset + (part << 20), piece)
+        await _settled()
+        rows.append(await copy_row(pair, half))
+        for way in ("python", "nbd"):
+            if way == "nbd" and not has_fio():
+                sys.stderr.write("nbd rows are left out: fio is not installed\n")
+                continue
+            for block_bytes, depth in _CELLS:
+                rows.append(await write_row(pair, way, block_bytes, depth, seconds, pairs))
+                sys.stderr.write(f"measured {rows[-1].work}\n")
+    return rows
+
+
+async def _settled() -> None:
+    """Let the primary apply what it holds, and the disk take it, before anything is timed."""
+    await asyncio.sleep(2.0)
+    await asyncio.to_thread(os.sync)
+
+
+def main() -> int:
+    """Run the suite and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
+    parser.add_argument("--pairs", type=int, default=3, help="measurements of each row")
+    parser.add_argument("--direct", action="store_true", help="commit in the site's own thread")
+    parser.add_argument("--folder", type=Path, help="where volumes and logs are made")
+    parser.add_argument("--json", type=Path, help="write the rows there, too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="srshell-bench-", dir=options.folder) as folder:
+        work = _measure(Path(folder), options.seconds, options.pairs, direct=options.direct)
+        rows = asyncio.run(work)
+    Console(width=110).print(_table(rows))
+    if options.json:
+        options.json.write_text(json.dumps([attrs.asdict(row) for row in rows], indent=1))
+    return 0
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="srshell beside the smallest program that logs on two sides, then answers")
+    table.add_column("work", no_wrap=True)
+    for name in ("srshell/s", "smallest/s", "ratio", "p50 ms", "p99 ms", "CPU us", "smallest us"):
+        table.add_column(name, justify="right")
+    table.add_column("note")
+    for row in rows:
+        note = "yardstick too noisy to compare" if row.noisy else row.note
+        table.add_row(
+            row.work,
+            f"{row.product:.0f}",
+            f"{row.yardstick:.0f}",
+            f"{row.ratio:.2f}",
+            f"{row.p50_seconds * 1e3:.2f}",
+            f"{row.p99_seconds * 1e3:.2f}",
+            f"{row.cpu_us:.0f}",
+            f"{row.yardstick_cpu_us:.0f}",
+            note,
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
