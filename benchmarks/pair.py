@@ -12,8 +12,8 @@ import attrs
 
 from srshell.backends.base import SitePlan
 from srshell.backends.native import NativeBackend
-from srshell.model.replica import Flow, ReplicaReport, ReplicaRole, ReplicaSpec, ReplicaVolume
 from srshell.model.inventory import PoolKind
+from srshell.model.replica import Flow, ReplicaReport, ReplicaRole, ReplicaSpec, ReplicaVolume
 from srshell.site.api import PoolSpec, SiteVolume
 from srshell.site.client import SiteClient
 
