@@ -94,6 +94,11 @@ class NbdConnection:
         return self._handshake.agreement
 
     @property
+    def is_open(self) -> bool:
+        """Whether the client may send more."""
+        return self.phase is Phase.TRANSMISSION or self.phase is Phase.HANDSHAKE
+
+    @property
     def requests_under_way(self) -> int:
         """Requests accepted and not answered, including one whose payload is still arriving."""
         return 0 if self._reader is None else self._reader.held_requests
@@ -174,7 +179,7 @@ class NbdConnection:
     def end_of_input(self) -> None:
         """Take note that nothing more will come, whether the client said so or vanished."""
         self.shut_down()
-        if self.phase in {Phase.HANDSHAKE, Phase.TRANSMISSION}:
+        if self.is_open:
             self.phase = Phase.LEAVING
 
     def _advance_handshake(self) -> None:

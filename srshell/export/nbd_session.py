@@ -229,18 +229,13 @@ class NbdSession(asyncio.BufferedProtocol):
         try:
             result = future.result()
             if request.command == _READ:
-                self._answer_data(request, result)
+                self._connection.answer_data(request, result)
             elif request.command == Command.BLOCK_STATUS:
                 self._connection.answer_ranges(request, result)
             else:
                 self._connection.answer(request)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
             self._fail(request, error)
-
-    def _answer_data(self, request: Request, data: Buffer) -> None:
-        if len(data) != request.length:
-            raise DeviceError("EIO", f"read {len(data)} bytes of {request.length}")
-        self._connection.answer_data(request, data)
 
     def _fail(self, request: Request, error: BaseException) -> None:
         if isinstance(error, DeviceError):
@@ -270,25 +265,28 @@ class NbdSession(asyncio.BufferedProtocol):
     def _settle(self) -> None:
         """Send what is ready, then choose: read on, wait, or end."""
         self._send()
-        phase = self._connection.phase
-        idle = not self._connection.requests_under_way
+        connection = self._connection
+        idle = not connection.requests_under_way
         if self._transport is None:
             if self._lost and idle and not self.ended.done():
                 self.ended.set_result(None)
                 self._on_end(self)
-            return
-        if phase is Phase.BROKEN or (idle and (self._closing or phase is Phase.LEAVING)):
+        elif self._is_over(idle):
             self._close()
-            return
-        if phase is Phase.TRANSMISSION and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._choose_reading()
+        else:
+            if self._timer is not None and connection.phase is Phase.TRANSMISSION:
+                self._timer.cancel()
+                self._timer = None
+            self._choose_reading()
+
+    def _is_over(self, idle: bool) -> bool:
+        if self._connection.is_open:
+            return idle and self._closing
+        return idle or self._connection.phase is Phase.BROKEN
 
     def _choose_reading(self) -> None:
         connection = self._connection
-        open_for_more = connection.phase in {Phase.HANDSHAKE, Phase.TRANSMISSION}
-        wanted = open_for_more and self._writable and not connection.stalled
+        wanted = connection.is_open and self._writable and not connection.stalled
         if wanted is self._reading or self._transport is None or self._transport.is_closing():
             return
         self._reading = wanted

@@ -190,6 +190,17 @@ async def test_a_second_server_may_take_the_place_of_a_closed_one(tmp_path: Path
         assert not at.path.exists()
 
 
+async def test_a_server_removes_no_other_servers_socket(tmp_path: Path) -> None:
+    """Somebody removed the first one's file by hand and started a second server."""
+    async with serving(tmp_path) as at:
+        at.path.unlink()
+        second = NbdServer(at.devices.get, lambda: list(at.devices))
+        await second.start(at.path)
+        await at.server.close()
+        assert at.path.exists()
+        await second.close()
+
+
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
 async def test_what_is_no_socket_is_left_alone(tmp_path: Path, kind: str) -> None:
     """A path given by mistake must not cost a file."""

@@ -114,6 +114,7 @@ async def test_an_answer_waits_for_the_device(tmp_path: Path) -> None:
         assert session.requests_under_way == 2
         opened(at.device)
         assert {await client.simple_reply() for _ in range(2)} == {(1, 0), (2, 0)}
+        assert not session._tasks
 
 
 async def test_answers_may_overtake_each_other(tmp_path: Path) -> None:
@@ -121,12 +122,11 @@ async def test_answers_may_overtake_each_other(tmp_path: Path) -> None:
     device = FutureDevice()
     async with serving(tmp_path, device) as at:
         client = await at.client()
-        client.send(wire.write(0, b"a", cookie=1) + wire.write(0, b"b", cookie=2))
-        await grown(device.futures, 2)
-        device.futures[1].set_result(None)
-        assert await client.simple_reply() == (2, 0)
-        device.futures[0].set_result(None)
-        assert await client.simple_reply() == (1, 0)
+        client.send(b"".join(wire.write(0, b"x", cookie=each) for each in range(4)))
+        await grown(device.futures, 4)
+        for cookie in (3, 1, 0, 2):
+            device.futures[cookie].set_result(None)
+            assert await client.simple_reply() == (cookie, 0)
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,16 @@ async def test_a_read_of_the_wrong_length_does_not_break_the_stream(tmp_path: Pa
         assert await client.receive(116) == wire.simple(2) + bytes(100)
 
 
-async def test_a_client_with_its_limit_under_way_is_not_read_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", [1, 4])
+async def test_a_client_with_its_limit_under_way_is_not_read_from(
+    tmp_path: Path, limit: int
+) -> None:
     """What it sends beyond waits in its own socket; nothing is lost."""
-    limits = SessionLimits(client=ClientLimits(requests=4))
+    limits = SessionLimits(client=ClientLimits(requests=limit))
     async with serving(tmp_path, gated(), limits=limits) as at:
         client = await at.client()
         client.send(b"".join(wire.write(0, bytes(50_000), cookie=n) for n in range(40)))
-        await grown(at.device.calls, 4)
+        await grown(at.device.calls, limit)
         (session,) = at.server._sessions
         await until(lambda: not session._reading)
         opened(at.device)
@@ -261,6 +264,18 @@ async def test_a_vanished_client_leaves_its_calls_to_end(tmp_path: Path) -> None
         await session.ended
         assert at.device.data[:4] == b"kept"
         assert at.server.clients() == 0
+
+
+async def test_a_broken_connection_forgets_a_half_sent_write(tmp_path: Path) -> None:
+    """Its end does not wait for bytes that cannot come any more."""
+    async with serving(tmp_path) as at:
+        client = await at.client()
+        client.send(wire.request(wire.WRITE, 0, 1_000_000) + bytes(70_000))
+        (session,) = at.server._sessions
+        await until(lambda: session.requests_under_way == 1)
+        session.abort()
+        await session.ended
+        assert at.device.calls == []
 
 
 async def test_what_is_no_request_ends_the_connection(tmp_path: Path) -> None:
