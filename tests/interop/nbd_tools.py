@@ -63,19 +63,19 @@ async def run(tool: str, *arguments: str | Path) -> str:
 
 @contextlib.asynccontextmanager
 async def served(
-    folder: Path, size_bytes: int = 16 * MEBIBYTE, *, read_only: bool = False
+    folder: Path, size_bytes: int = 16 * MEBIBYTE, *, name: str = "vol", read_only: bool = False
 ) -> AsyncIterator[Served]:
-    """Export a new, empty file as ``vol``; nothing is under way when it ends."""
+    """Export a new, empty file; nothing is under way when it ends."""
     path = folder / "volume"
     executor = DeviceExecutor(threads=2)
     OsDisk().create(str(path), size_bytes)
     async with await open_block_file(OsDisk(), str(path), executor) as file:
         device = FileDevice(file, read_only)
-        server = NbdServer({"vol": device}.get, lambda: ["vol"])
-        await server.start(folder / "nbd")
+        server = NbdServer({name: device}.get, lambda: [name])
+        # A path that must be escaped in an address.
+        await server.start(folder / "n b&d=%")
         try:
-            uri = f"nbd+unix:///vol?socket={folder / 'nbd'}"
-            yield Served(device, path, uri, server)
+            yield Served(device, path, server.uri(name), server)
         finally:
             assert await server.close(drain_seconds=10) == 0
     executor.shutdown()

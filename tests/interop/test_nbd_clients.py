@@ -76,6 +76,13 @@ async def test_nbdinfo_is_told_that_an_export_is_unknown(tmp_path: Path) -> None
 
 
 @needs.tools("nbdinfo")
+async def test_an_address_leads_to_an_export_of_any_name(tmp_path: Path) -> None:
+    async with served(tmp_path, name="größe 1/2?#") as at:
+        export = await export_of(at.uri)
+    assert export["export-name"] == "größe 1/2?#"
+
+
+@needs.tools("nbdinfo")
 async def test_nbdinfo_maps_what_is_allocated(tmp_path: Path) -> None:
     """From the file system's own map of the file."""
     async with served(tmp_path) as at:
