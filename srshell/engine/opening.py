@@ -25,19 +25,21 @@ from srshell.engine.recovery import (
 from srshell.engine.superblock_file import SuperblockFile
 from srshell.engine.volume_set import VolumeSet
 from srshell.engine.world import World
+from srshell.model.errors import SrError
 from srshell.model.replica import ReplicaData, ReplicaRole, Superblock
 from srshell.replication.destination import Destination
 from srshell.replication.source import Phase, Source
 from srshell.storage import BlockFile
 
 
-async def open_core(log_path: str, world: World) -> Core:
-    """Recover everything of one replica.  Raises SrError SR9210-SR9212, SR9222 and StorageError."""
+async def open_core(log_path: str, world: World, partnership: str = "", array: str = "") -> Core:
+    """Recover everything of one replica; see `Replica.open` for what is given and raised."""
     device = await world.log_disk.open(log_path)
     try:
         # What a killed process left in the page cache counts only once it is on the device.
         await device.sync()
         log = await scan_log(device)
+        _check_identity(log.superblock, log_path, partnership, array)
         volumes = await VolumeSet.open(log.superblock.volumes, world.data_disk)
     except BaseException:
         await device.close()
@@ -48,6 +50,15 @@ async def open_core(log_path: str, world: World) -> Core:
         await volumes.close()
         await device.close()
         raise
+
+
+def _check_identity(superblock: Superblock, log_path: str, partnership: str, array: str) -> None:
+    """Refuse a log that was put in the place of another one."""
+    found = (superblock.partnership, superblock.array)
+    if found == (partnership or found[0], array or found[1]):
+        return
+    facts = f"{log_path} belongs to {superblock.group} of {found[1]}, partnership {found[0]}"
+    raise SrError.make("SR9210", facts=facts, group=log_path, array=array or "this site")
 
 
 async def _assemble(device: BlockFile, volumes: VolumeSet, log: RecoveredLog, world: World) -> Core:

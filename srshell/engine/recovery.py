@@ -63,6 +63,7 @@ async def scan_log(file: BlockFile) -> RecoveredLog:
         raise SrError.make(
             "SR9210", facts=f"{file.path} is blank", group=file.path, array="this site"
         )
+    _check_length(file, superblock)
     scan = LogScan(superblock)
     reader = _Reader(file, superblock)
     while scan.wanted is not None:
@@ -78,6 +79,14 @@ async def scan_log(file: BlockFile) -> RecoveredLog:
         scan.position,
         scan.chain,
     )
+
+
+def _check_length(file: BlockFile, superblock: Superblock) -> None:
+    """Refuse a log that was cut short, even where nothing was written yet."""
+    end = superblock.ring_offset + superblock.ring_bytes
+    if file.size() < end:
+        facts = f"{file.path} has {file.size()} of {end} bytes"
+        raise SrError.make("SR9211", facts=facts, group=superblock.group, array=superblock.array)
 
 
 class _Reader:

@@ -52,13 +52,16 @@ class Replica:
         core.on_space.append(lambda: self.committer.poke())
 
     @classmethod
-    async def open(cls, log_path: str, world: World) -> Replica:
+    async def open(
+        cls, log_path: str, world: World, partnership: str = "", array: str = ""
+    ) -> Replica:
         """Recover a replica from its log volume and start it.
 
+        ``partnership`` and ``array``: whose it has to be; empty for whosever it is.
         Raises SrError SR9210-SR9212 and SR9222, StorageError (AlreadyLocked when another process
         has it).
         """
-        replica = cls(await open_core(log_path, world))
+        replica = cls(await open_core(log_path, world, partnership, array))
         replica._start_tasks()
         return replica
 

@@ -226,9 +226,11 @@ class Replicas:
     ) -> HostedReplica:
         """Open a replica on volumes that nobody uses; they refuse if that fails."""
         executor = self._executor(log.name)
+        world = self._world(log, data, executor)
+        array = self.store.settings.array
         try:
             with readable_errors():
-                replica = await Replica.open(log.path, self._world(log, data, executor))
+                replica = await Replica.open(log.path, world, log.partnership, array)
         except BaseException as error:
             executor.shutdown(wait=False)
             if isinstance(error, SrError):
