@@ -72,10 +72,8 @@ def unforeseen(error: Exception) -> SrError:
 
 
 def job_title(job: Job) -> str:
-    """The command of a job, with its object unless the command names it."""
-    if job.object in job.command.split():
-        return job.command
-    return f"{job.command} {job.object}".strip()
+    """The line that began a job; its object, where the line is a single word."""
+    return job.command if " " in job.command else f"{job.command} {job.object}".strip()
 
 
 def job_name(job: Job) -> str:

@@ -12,21 +12,33 @@ from srshell_magics.extension import loaded_in
 from tests.magics.samples import FakeFabric
 
 
-@pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A shell with nothing loaded, which keeps its files to itself."""
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("SRSHELL_FABRIC", str(tmp_path / "fabric"))
+@pytest.fixture(scope="module")
+def one_shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell]:
+    """A shell that keeps its files to itself; making one takes long, so it serves a module."""
+    home = tmp_path_factory.mktemp("home")
     config = Config()
     config.HistoryManager.enabled = False
     config.HistoryManager.hist_file = ":memory:"
     config.InteractiveShell.colors = "nocolor"
-    made = InteractiveShell(config=config)  # type: ignore[no-untyped-call]
-    yield made
-    if loaded_in(made) is not None:
-        made.run_line_magic("unload_ext", "srshell")
-    made.atexit_operations()  # type: ignore[no-untyped-call]
-    atexit.unregister(made.atexit_operations)
+    config.IPCompleter.use_jedi = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(home))
+        made = InteractiveShell(config=config)  # type: ignore[no-untyped-call]
+        yield made
+        made.atexit_operations()  # type: ignore[no-untyped-call]
+        atexit.unregister(made.atexit_operations)
+
+
+@pytest.fixture
+def shell(
+    one_shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[InteractiveShell]:
+    """A shell with nothing loaded and no variables."""
+    monkeypatch.setenv("SRSHELL_FABRIC", str(tmp_path / "fabric"))
+    yield one_shell
+    if loaded_in(one_shell) is not None:
+        one_shell.run_line_magic("unload_ext", "srshell")
+    one_shell.reset(new_session=False)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture

@@ -22,8 +22,6 @@ def complete(shell: InteractiveShell, fabric: FakeFabric) -> Any:  # noqa: ANN40
     """What IPython offers at the end of a line."""
     fabric.answers |= {"groups": GROUPS, "arrays": ArraysReport(()), "vms": VmsReport(())}
 
-    shell.Completer.use_jedi = False
-
     def offered(line: str) -> list[str]:
         with provisionalcompleter():
             found = list(shell.Completer.completions(line, len(line)))

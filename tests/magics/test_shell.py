@@ -323,6 +323,7 @@ def test_a_magic_of_somebody_else_keeps_its_name(shell: InteractiveShell, capsys
     assert _result(shell, "%status") == "theirs"
     shell.run_line_magic("unload_ext", "srshell")
     assert _result(shell, "%status") == "theirs"
+    del shell.magics_manager.magics["line"]["status"]
 
 
 def test_stop_ends_the_owner_and_the_next_command_may_start_another(
