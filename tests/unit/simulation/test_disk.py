@@ -200,6 +200,8 @@ def test_a_name_is_durable_after_its_directory_was_synced() -> None:
         await machine.disk.create("/p/one", 4096)
         await machine.disk.create("/p/two", 4096)
         await machine.disk.rename("/p/one", "/q/moved")
+        machine.cut()
+        assert sorted(machine.raw.paths()) == ["/p/two", "/q/moved"]
         await machine.disk.remove("/p/two")
         machine.cut()
         assert machine.raw.paths() == ["/q/moved"]
