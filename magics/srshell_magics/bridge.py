@@ -6,7 +6,7 @@ Always true:
     interrupt or because the time is over, never stops it.
 (2) A second interrupt within 3 s asks for the job to be cancelled; the owner decides whether it
     still can be.
-(3) Everything is shown from the thread in which the cell runs, so that it lands in that cell.
+(3) Beside a call that blocks nothing is printed: a line that is there is replaced.
 
     start --job--> look, look, … --ended------> result or error
                      |--time is over--> SR0106, the job goes on
@@ -16,8 +16,10 @@ Always true:
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -40,8 +42,8 @@ SECOND_INTERRUPT_SECONDS = 3.0
 _CANCEL_SECONDS = 10.0
 _LOOK_SECONDS_MIN = 0.01
 _LOOK_SECONDS_MAX = 0.2
-#: How long one request of a watching command lasts, in seconds.
-_WATCH_SECONDS = 1.0
+#: How often a group that is waited for is asked where it stands, in seconds.
+_STATUS_SECONDS = 1.0
 
 
 @attrs.define
@@ -57,6 +59,8 @@ class Bridge:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _rate: Rate = attrs.field(init=False)
+    #: When a group was last asked where it stands, and what it said.
+    _heard: tuple[float, str] = attrs.field(default=(-math.inf, ""), init=False)
 
     def __attrs_post_init__(self) -> None:
         self._rate = Rate(self.clock)
@@ -72,11 +76,9 @@ class Bridge:
         if call.spec.changes and not call.dry_run:
             return self._change(call)
         try:
-            if call.method == "wait":
-                return self._watch(call)
             if call.method == "job":
                 return self._job(call)
-            with self.progress.ticking(lambda seconds: f"{_title(call)}  {duration(seconds)}"):
+            with self.progress.ticking(partial(self._text, call)):
                 return self.fabric.perform(call.method, self._timed(call))
         except KeyboardInterrupt as interrupt:
             if hasattr(interrupt, "_render_traceback_"):
@@ -108,40 +110,27 @@ class Bridge:
             return JobReport(self._await_end(report.job, self._limit(call)))
         return report
 
-    def _watch(self, call: Call) -> Any:  # noqa: ANN401
-        """Wait for a state in short requests, so that an interrupt and the progress get through."""
-        limit = self._limit(call)
-        end = self.clock() + limit
-        while True:
-            left = end - self.clock()
-            arguments = {**call.arguments, "timeout": max(min(left, _WATCH_SECONDS), 0.0)}
-            try:
-                return self.fabric.perform("wait", arguments)
-            except SrError as error:
-                if error.code != "SR0106":
-                    raise
-                over = error
-            if self.clock() >= end:
-                raise SrError.make(
-                    "SR0106", facts=over.facts, mend=over.mend,
-                    command=_title(call), seconds=f"{limit:.0f}",
-                )  # fmt: skip
-            if self.progress.due:
-                self.progress.show(self._state_text(call))
-
-    def _state_text(self, call: Call) -> str:
-        """Where the group that is waited for stands."""
-        text = f"{_title(call)}  {duration(self.progress.elapsed_seconds)}"
-        try:
-            status = self.fabric.perform("status", {"group": call.arguments["group"]})
-        except SrError:
+    def _text(self, call: Call, seconds: float) -> str:
+        """How far a command is that blocks; asked for beside it, in another thread."""
+        text = f"{_title(call)}  {duration(seconds)}"
+        if call.method != "wait":
             return text
+        now = self.clock()
+        if now - self._heard[0] >= _STATUS_SECONDS:
+            self._heard = (now, self._where(call.arguments["group"]))
+        return f"{text}  {self._heard[1]}"
+
+    def _where(self, group: object) -> str:
+        """Where a group stands."""
+        try:
+            status = self.fabric.perform("status", {"group": group})
+        except SrError:
+            return ""
         for row in status:
             if row.progress is not None:
                 done = self._rate.note(row.progress.done_bytes, row.progress.total_bytes)
-                return f"{row.name}  {progress_line(done)}"
-        states = ", ".join(f"{row.name} {row.replication_state}" for row in status)
-        return f"{text}  {states}"
+                return progress_line(done)
+        return ", ".join(f"{row.name} {row.replication_state}" for row in status)
 
     def _await_job(self, job: Job, limit_seconds: float) -> Any:  # noqa: ANN401
         """The result of a job, or the error that it ended with."""

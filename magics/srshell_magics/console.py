@@ -137,11 +137,10 @@ class Console:
         from srshell_magics.progress import ProgressLine
 
         front = Front.of(self.shell)
-        progress = ProgressLine(front, self.settings.progress)
         bridge = Bridge(
             self.connection.fabric(),
             front,
-            progress,
+            ProgressLine(front, self.settings.progress),
             self.settings.wait_seconds(),
             read_only=self.settings.read_only,
             short_names=self.settings.short_names,
@@ -152,7 +151,7 @@ class Console:
             if call.spec.changes and not (own.quiet or call.dry_run or call.json):
                 line = self._success(call, report)
         finally:
-            progress.end(line)
+            bridge.progress.end(line)
         if call.json:
             from srshell.model.report import encode
 
@@ -163,6 +162,7 @@ class Console:
         """Carry out a call; if its confirmation lacks, show the plan, or ask for the name."""
         from srshell.model.errors import SrError
         from srshell_magics.errors import dress
+        from srshell_magics.progress import ProgressLine
 
         try:
             return bridge.carry_out(call)
@@ -175,6 +175,7 @@ class Console:
             bridge.progress.end()
             print("\n".join(self._refusal(refused, plan)))
             if plan.confirm and input(f"type {plan.confirm} to go on: ").strip() == plan.confirm:
+                bridge.progress = ProgressLine(bridge.front, self.settings.progress)
                 confirmed = {**call.arguments, "confirm": plan.confirm}
                 return bridge.carry_out(attrs.evolve(call, arguments=confirmed))
         raise dress(refused, self._refusal(refused, plan))

@@ -80,6 +80,7 @@ class ProgressLine:
         self._text = ""
         self._handle: DisplayHandle | None = None
         self._on_screen = False
+        self._ended = False
 
     @property
     def elapsed_seconds(self) -> float:
@@ -96,7 +97,7 @@ class ProgressLine:
 
     def show(self, text: str, *, now: bool = False) -> None:
         """Replace the line, if it is time to; with ``now`` whatever the time."""
-        if text == self._text or not (now or self.due):
+        if self._ended or text == self._text or not (now or self.due):
             return
         if self._watching is Watching.NOBODY and not self._lines:
             return
@@ -112,8 +113,9 @@ class ProgressLine:
             self._display(shown)
 
     def end(self, text: str = "") -> None:
-        """Put ``text`` in the place of the line; without a text leave nothing behind."""
+        """Put ``text`` in the place of the line, for good; without a text leave nothing behind."""
         shown = fitting(text)
+        self._ended = True
         if self._on_screen:
             self._write("\r\x1b[K")
             self._on_screen = False
@@ -133,7 +135,8 @@ class ProgressLine:
 
         def tick() -> None:
             while not over.wait(INTERVAL_SECONDS):
-                self.show(text(self.elapsed_seconds))
+                if self.due:
+                    self.show(text(self.elapsed_seconds))
 
         thread = threading.Thread(target=tick, name="srshell-progress", daemon=True)
         if self._watching is not Watching.NOBODY:
@@ -143,7 +146,7 @@ class ProgressLine:
         finally:
             over.set()
             if thread.ident is not None:
-                thread.join()
+                thread.join(INTERVAL_SECONDS)  # what it still asks for is not shown any more
 
     def _write(self, text: str) -> None:
         sys.stdout.write(text)

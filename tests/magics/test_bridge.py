@@ -1,5 +1,6 @@
 """Waiting for a command: progress, time limits, interrupts.  Time is turned by hand."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -192,34 +193,36 @@ def test_an_interrupt_of_what_only_looks_says_that_nothing_was_changed() -> None
 
 
 def test_waiting_for_a_state_shows_how_far_the_copy_is(capsys: Captured) -> None:
-    """Short requests let progress and interrupts through."""
+    """Asked for beside the wait, which is one request: no state can pass unseen between two."""
     clock = FakeClock()
+    shown = threading.Event()
 
-    def wait(arguments: dict[str, Any]) -> object:
-        if clock.now >= 4.0:
-            return STATUS
-        clock.sleep(arguments["timeout"])
-        return SrError.make("SR0106", facts="x", command="wait", seconds="1")
+    def status(_: object) -> object:
+        shown.set()
+        return COPYING
 
-    fabric = FakeFabric({"wait": wait, "status": COPYING})
-    assert _bridge(fabric, clock).carry_out(WAIT) is STATUS
-    assert "PriRG  30 % 30 MiB of 100 MiB, ETA unknown" in capsys.readouterr().out
+    def wait(_: object) -> object:
+        clock.now = 2.0
+        assert shown.wait(10)
+        return STATUS
+
+    fabric = FakeFabric({"wait": wait, "status": status})
+    bridge = _bridge(fabric, clock)
+    assert bridge.carry_out(WAIT) is STATUS
+    assert bridge._text(WAIT, 2.0).endswith("2.0 s  30 % 30 MiB of 100 MiB, ETA unknown")
+    assert fabric.asked[0] == (
+        "wait", {"group": "PriRG", "until": "Synchronizing", "timeout": 600.0}
+    )  # fmt: skip
 
 
-def test_waiting_for_a_state_ends_with_its_time() -> None:
-    """The error tells the whole time, not the last request's."""
-    clock = FakeClock()
-
-    def wait(arguments: dict[str, Any]) -> object:
-        clock.sleep(arguments["timeout"])
-        return SrError.make("SR0106", facts="PriRG is Ready", command="wait", seconds="1")
-
-    fabric = FakeFabric({"wait": wait, "status": STATUS})
-    with pytest.raises(SrError) as over:
-        _bridge(fabric, clock).carry_out(WAIT)
-    assert "600 s" in over.value.message
-    assert over.value.facts == "PriRG is Ready"
-    assert clock.now == pytest.approx(600.0)
+def test_what_comes_late_is_not_shown_any_more(capsys: Captured) -> None:
+    """An answer after the end of the cell would land in the next one."""
+    clock = FakeClock(2.0)
+    progress = ProgressLine(Front(Watching.TERMINAL, can_ask=True), "auto", clock)
+    progress.end("↳ done")
+    clock.now = 9.0
+    progress.show("late")
+    assert capsys.readouterr().out == "↳ done\n"
 
 
 def test_another_error_of_a_wait_is_that_error() -> None:

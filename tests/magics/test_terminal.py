@@ -87,7 +87,7 @@ def test_the_whole_way_in_a_terminal(sandbox: Sandbox) -> None:
     terminal.child.sendintr()
     terminal.child.expect(rf"job {number} \(failback RecRG\) was cancelled")
     terminal.child.expect(PROMPT)
-    assert "SR0106" in terminal.run("%wait RecRG --until Synchronizing --timeout 1")
+    assert "SR5306" in terminal.run("%wait RecRG --until Synchronizing --timeout 1")
     terminal.run("%fault link down --for 0")
     _tell(terminal, RETURN)
 
