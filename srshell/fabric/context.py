@@ -124,6 +124,17 @@ class Context:
         await self.sites.look_if_stale(*named)
         return self.view()
 
+    async def asked_view(self) -> View:
+        """The fabric after asking every site, whenever it was asked last: before a role changes."""
+        names = tuple(array.name for array in self.snapshot.arrays)
+        await self.sites.look_if_stale(*names, fresh_seconds=0.0)
+        return self.view()
+
+    async def look_at(self, *arrays: str) -> View:
+        """Ask sites how they are, now: something was done to them."""
+        await asyncio.gather(*(self.sites.look(array) for array in arrays))
+        return self.view()
+
     def site(self, array: str) -> SiteApi:
         """The verbs of the site of an array."""
         return self.sites.api(array)

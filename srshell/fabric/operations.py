@@ -204,7 +204,7 @@ async def complete_planned(
         promotion = await target.promote(
             partnership, progress.operation.id, sealed_lsn(progress.operation), alone=not reprotect
         )
-    settle(context, way, promotion.epoch, reprotect=reprotect)
+    settle(context, way, promotion.epoch, planned=True, reprotect=reprotect)
     if not reprotect:
         await target.suspend(partnership)
     progress.finish(f"{way.target} is primary in epoch {promotion.epoch}")
@@ -294,19 +294,20 @@ async def complete_unplanned(
     target = context.site(way.to_array)
     with progress.step("promote"):
         promotion = await target.promote(partnership, progress.operation.id, None, alone=True)
-    settle(context, way, promotion.epoch, reprotect=reprotect)
+    settle(context, way, promotion.epoch, planned=False, reprotect=reprotect)
     if not reprotect:
         await target.suspend(partnership)
     progress.finish(f"{way.target} is primary in epoch {promotion.epoch}")
     return promotion.epoch
 
 
-def settle(context: Context, way: Direction, epoch: int, *, reprotect: bool) -> None:
+def settle(context: Context, way: Direction, epoch: int, *, planned: bool, reprotect: bool) -> None:
     """The roles have changed: remember it until both sides are in sync again, and say so."""
     partnership = context.catalogue.get(Partnership, way.partnership.partnership)
     if partnership is not None:
         context.put(attrs.evolve(partnership, failed_over=True, reprotect=reprotect))
-    context.journal.say("SR6190", way.primary, group=way.primary)
+    if planned:
+        context.journal.say("SR6190", way.primary, group=way.primary)
     context.journal.say("SR6200", way.target, group=way.target, epoch=epoch)
 
 

@@ -26,7 +26,7 @@ from srshell.site.api import SiteApi, SiteEvent, SiteReport
 #: How long a site is left in peace before it is asked again, when it reports nothing by itself.
 POLL_SECONDS = 0.5
 #: How old a word may be to answer a question with it, in seconds.
-FRESH_SECONDS = 0.25
+FRESH_SECONDS = 0.05
 
 
 @attrs.define
@@ -132,15 +132,15 @@ class Sites:
             self._pulse.beat()
         return report
 
-    async def look_if_stale(self, *arrays: str) -> None:
-        """Ask those sites whose last word is too old to answer a question with."""
+    async def look_if_stale(self, *arrays: str, fresh_seconds: float = FRESH_SECONDS) -> None:
+        """Ask those sites whose last word is older than that; a frozen one is not waited for."""
         now = self._clock.monotonic()
         stale = [
             array
             for array in arrays
             if (known := self._known.get(array)) is not None
             and (known.reachable or known.report is None)
-            and now - known.heard > FRESH_SECONDS
+            and now - known.heard >= fresh_seconds
             and self._may_answer(array)
         ]
         # A frozen site must not freeze those who ask about another one.
@@ -202,9 +202,8 @@ class Sites:
             known.last_event = known.report.last_event
         try:
             events = await self.api(array).events(known.last_event, self._poll_seconds)
-        except SrError as error:
-            self._lost(array, known, error)
-            await asyncio.sleep(self._poll_seconds)
+        except SrError:
+            # The next look says what is the matter with the site itself.
             return
         if events:
             known.last_event = events[-1].id

@@ -20,7 +20,7 @@ from srshell.model.health import derive_health, derive_readiness, derive_rpo_sec
 from srshell.model.inventory import Group, Vm
 from srshell.model.replica import CopyProgress, ReplicaReport, ReplicaRole
 from srshell.model.report import GroupStatus, GroupVolume, Progress, StatusReport, VmRow
-from srshell.model.states import Surroundings, derive_data, derive_role
+from srshell.model.states import Role, Surroundings, derive_data, derive_role
 
 #: Makes the row of a machine from the catalogue's entry.
 DescribeVm = Callable[[Vm], VmRow]
@@ -81,7 +81,7 @@ def group_status(
     return GroupStatus(
         name=group.name,
         array=group.array,
-        is_primary=report is not None and report.role is ReplicaRole.PRIMARY,
+        is_primary=leads(view, group.name),
         replication_state=state,
         replication_health=health.health,
         health_reasons=health.reasons,
@@ -94,10 +94,26 @@ def group_status(
         volumes=tuple(_volumes(view, group)),
         vms=tuple(describe_vm(vm) for vm in view.snapshot.vms if vm.group == group.name),
         as_of=_as_of(report, around, now),
-        role=derive_role(report).value,
+        role=_role(view, group.name).value,
         on_peer_loss=(report.on_peer_loss if report else group.on_peer_loss).value,
         **_numbers(report),
     )
+
+
+def leads(view: View, group: str) -> bool:
+    """Whether a side is primary.
+
+    What a side that does not answer said last holds only while the other one has not taken over.
+    """
+    report = view.report(group)
+    claims = report is not None and report.role is ReplicaRole.PRIMARY
+    return claims and (view.fresh(group) or view.primary_of(group) == group)
+
+
+def _role(view: View, group: str) -> Role:
+    """The role of a side, in the word that a person reads."""
+    role = derive_role(view.report(group))
+    return Role.SECONDARY if role is Role.PRIMARY and not leads(view, group) else role
 
 
 def surroundings(view: View, group: str, observed: Observed) -> Surroundings:

@@ -23,6 +23,7 @@ from srshell.fabric.checks import (
 )
 from srshell.fabric.context import Context
 from srshell.fabric.jobs import JobHandle
+from srshell.fabric.status import leads
 from srshell.model.errors import SrError
 from srshell.model.inventory import Group, Mode, Partnership
 from srshell.model.replica import (
@@ -50,7 +51,6 @@ def group_report(view: View, name: str, warnings: tuple[Note, ...] = ()) -> Grou
     """A group as it was created, and its partner."""
     found = view.snapshot.group(name)
     partnership = view.snapshot.partnership_of(name)
-    report = view.report(name)
     return GroupReport(
         name=name,
         array=found.array,
@@ -61,7 +61,7 @@ def group_report(view: View, name: str, warnings: tuple[Note, ...] = ()) -> Grou
         peer=view.partner(name),
         partnership=partnership.partnership if partnership else None,
         replication_state=view.state(name),
-        is_primary=report is not None and report.role is ReplicaRole.PRIMARY,
+        is_primary=leads(view, name),
         vms=tuple(vm.name for vm in view.snapshot.vms if vm.group == name),
         warnings=warnings,
     )
@@ -121,7 +121,7 @@ async def remove_group(context: Context, *, group: str) -> Change:
 
 async def set_policy(context: Context, *, group: str, on_peer_loss: str) -> Change:
     """Say what writes do without the peer; both groups of a partnership have one policy."""
-    view = await context.fresh_view()
+    view = await context.asked_view()
     verdict = check_policy(view, group, on_peer_loss).enforce()
     partnership = view.snapshot.partnership_of(group)
 
@@ -185,7 +185,7 @@ async def enable(
         except SrError:
             await _take_back(context, partnership)
             raise
-        await context.fresh_view()
+        await context.look_at(*context.array_names())
         context.journal.say("SR4100", source, source=source, destination=destination)
         return _enable_report(context, partnership, notes(verdict.warnings))
 
@@ -211,7 +211,7 @@ async def enable(
 
 async def _view_with_contents(context: Context, destination: str | None) -> View:
     """The fabric, with a look at what is on the volumes of the destination."""
-    view = await context.fresh_view()
+    view = await context.asked_view()
     found = view.snapshot.find_group(destination) if destination else None
     if found is None or view.snapshot.partnership_of(found.name) is not None:
         return view

@@ -51,7 +51,7 @@ async def refresh(context: Context, *, arrays: tuple[str, ...], wait_for_copy: b
         for partnership in _to_start(context):
             with handle.step(f"start {partnership.source}"):
                 await _start(context, partnership)
-        await context.fresh_view()
+        await context.look_at(*named)
         changes += [Note.of(warning) for warning in verdict.warnings]
         return RefreshReport(named, tuple(p.source for p in starting), tuple(changes))
 
@@ -188,7 +188,11 @@ async def wait_for_state(
         report = view.report(view.primary_of(group) or group)
         if handle is not None and report is not None and report.progress is not None:
             handle.progress(report.progress.done_bytes, report.progress.total_bytes)
-        return True if view.state(group) is until else None
+        sides = {view.state(group)}
+        if until is _S.SYNCHRONIZING and (partner := view.partner(group)) is not None:
+            # Both sides say so within a moment; who waited may ask either of them next.
+            sides.add(view.state(partner))
+        return True if sides == {until} else None
 
     if await context.wait_until(look, timeout_seconds, handle) is None:
         view = context.view()

@@ -126,14 +126,14 @@ async def verify(context: Context, *, group: str, timeout: float | None) -> Veri
 
 async def suspend(context: Context, *, group: str) -> Change:
     """Pause replication of a group."""
-    view = await context.fresh_view()
+    view = await context.asked_view()
     verdict = check_suspend(view, group).enforce()
     way = resolve_direction(view, group)
 
     async def carry_out(handle: JobHandle) -> StatusReport:
         with handle.step("suspend"):
             await context.site(way.from_array).suspend(way.partnership.partnership)
-        await _look_at(context, way.from_array, way.to_array)
+        await context.look_at(way.from_array, way.to_array)
         context.journal.note("warning", way.primary, "SR5308", f"{way.primary} was suspended")
         return status_of(context, both_sides(context, group))
 
@@ -148,12 +148,6 @@ async def suspend(context: Context, *, group: str) -> Change:
     )
 
 
-async def _look_at(context: Context, *arrays: str) -> None:
-    """Ask sites how they are, after something was done to them."""
-    for array in arrays:
-        await context.sites.look(array)
-
-
 async def resume(
     context: Context,
     *,
@@ -164,7 +158,7 @@ async def resume(
     ask: bool,
 ) -> Change:
     """Go on: after a pause, without its seal, or without its peer."""
-    view = await context.fresh_view()
+    view = await context.asked_view()
     verdict = check_resume(
         view, group, alone=alone, accept_loss=accept_loss, confirm=confirm, ask=ask
     ).enforce()
@@ -184,7 +178,7 @@ async def resume(
             else:
                 await site.resume(way.partnership.partnership, alone=alone)
                 await let_rejoin(context, way)
-        await _look_at(context, way.from_array, way.to_array)
+        await context.look_at(way.from_array, way.to_array)
         context.journal.note("info", way.primary, "SR5308", f"{way.primary} was resumed")
         return status_of(context, both_sides(context, group))
 
@@ -205,7 +199,7 @@ async def resolve(
     context: Context, *, group: str, keep: str, confirm: str | None, ask: bool
 ) -> Change:
     """End a split brain."""
-    view = await context.fresh_view()
+    view = await context.asked_view()
     verdict = check_resolve(view, group, keep, confirm, ask=ask).enforce()
     way = resolve_direction(view, group)
     loser = way.to_array if keep == way.from_array else way.from_array
@@ -221,7 +215,7 @@ async def resolve(
             branch = await context.site(loser).give_up(
                 way.partnership.partnership, str(context.place.branches)
             )
-        await _look_at(context, way.from_array, way.to_array)
+        await context.look_at(way.from_array, way.to_array)
         text = f"{keep} was kept; what only {loser} had written is in {branch}"
         context.journal.note("warning", losing, "SR6005", text)
         return ResolveReport(group, keep, loser, branch, size_bytes)
@@ -242,7 +236,7 @@ async def teardown(
     context: Context, *, group: str, confirm: str | None, this_side_only: bool, ask: bool
 ) -> Change:
     """Stop replication on both sides, or on one."""
-    view = await context.fresh_view()
+    view = await context.asked_view()
     verdict = check_teardown(
         view, group, this_side_only=this_side_only, confirm=confirm, ask=ask
     ).enforce()
@@ -263,7 +257,7 @@ async def teardown(
                 reached = await site.dismantle_replica(partnership.partnership)
                 lsn = reached if reached is not None else lsn
                 _left(context, partnership.partnership, name)
-        await context.fresh_view()
+        await context.look_at(*context.array_names())
         return _torn_down(context, partnership, names, lsn, verdict.warnings)
 
     return Change(

@@ -50,7 +50,7 @@ _IN_SYNC = frozenset({_S.SYNCHRONIZING, _S.PREPARED_FOR_FAILOVER})
 
 async def prepare(context: Context, *, group: str) -> Change:
     """Drain and seal the primary."""
-    view = await context.fresh_view()
+    view = await context.asked_view()
     verdict = check_prepare(view, group).enforce()
     way = resolve_direction(view, group)
 
@@ -66,7 +66,7 @@ async def prepare(context: Context, *, group: str) -> Change:
             raise
         progress.remember(f"sealed at LSN {lsn}")
         context.journal.say("SR6150", way.primary, group=way.primary, lsn=lsn)
-        await context.sites.look(way.from_array)
+        await context.look_at(way.from_array, way.to_array)
         return status_of(context, both_sides(context, group))
 
     return Change(
@@ -91,7 +91,7 @@ async def failover(
     ask: bool,
 ) -> Change:
     """Make the other side primary."""
-    view = await context.fresh_view()
+    view = await context.asked_view()
     accepted = _accepted(accept_loss)
     loss = _loss_before(view, group) if kind == UNPLANNED else None
     verdict = check_failover(
@@ -170,8 +170,7 @@ async def _conclude(
     schema: str = "srshell.failover/1",
 ) -> RoleChange:
     """The result of a role change, told to the journal too."""
-    for array in (way.to_array, way.from_array):
-        await context.sites.look_if_stale(array)
+    await context.look_at(way.to_array, way.from_array)
     result = role_change(
         context, way, operation, handle, epoch=epoch, lost_writes=loss.writes,
         lost_bytes=loss.size_bytes, began=began, schema=schema,
@@ -191,7 +190,7 @@ async def failback(
     ask: bool,
 ) -> Change:
     """Bring the first primary in step and make it primary again."""
-    view = await context.fresh_view()
+    view = await context.asked_view()
     verdict = check_failback(view, group, target=target, confirm=confirm, ask=ask).enforce()
     way = resolve_direction(view, group)
     in_step = view.state(way.primary) in _IN_SYNC
