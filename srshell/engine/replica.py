@@ -24,7 +24,6 @@ from srshell.engine.applier import Applier
 from srshell.engine.committer import Committer
 from srshell.engine.core import Core, ReplicaEvent, uninterrupted
 from srshell.engine.opening import open_core
-from srshell.engine.overlay import patch
 from srshell.engine.peer_link import PeerLink
 from srshell.engine.reporting import report_of
 from srshell.engine.verifier import Compared, verify
@@ -46,6 +45,7 @@ class Replica:
         self.core = core
         self.applier = Applier(core)
         self.committer = self._new_committer()
+        self.access = VolumeAccess(core, lambda: self.committer)
         self.peer_link = PeerLink(core, self, self.applier, lambda: self.committer, self.carry_out)
         self._tasks: set[asyncio.Task[None]] = set()
         core.on_failure.append(self._failed)
@@ -193,7 +193,9 @@ class Replica:
             return SrError.make(
                 "SR9225", facts=self.core.failure or "the peer is away", volume=group
             )
-        return SrError.make("SR9224", volume=group, reason=self._refusal() or "the peer is away")
+        return SrError.make(
+            "SR9224", volume=group, reason=self.access.refusal() or "the peer is away"
+        )
 
     # What a handshake needs (see `handshake.Parts`).
 
@@ -222,98 +224,34 @@ class Replica:
         self.core.follow()
         self.applier.commit(committed_lsn)
 
-    # Reading and writing.
+    # Reading and writing (see `VolumeAccess`).
 
     async def write(self, volume: str, offset: int, data: bytes) -> int:
-        """Write and return the LSN once both logs (or, alone, the own log) hold it durably.
-
-        Raises SrError SR9223 (range), SR9224 (no writes now), SR9225 (outcome unknown).
-        """
-        index = self._index(volume, offset, len(data))
-        piece_bytes = self.core.world.limits.write_bytes
-        parts = [
-            self._submit(RecordKind.WRITE, index, offset + start, data[start : start + piece_bytes])
-            for start in range(0, len(data), piece_bytes)
-        ]
-        return await _last_of(parts)
+        """Write and return the LSN once it is acknowledged; see `VolumeAccess.write`."""
+        return await self.access.write(volume, offset, data)
 
     async def zero(self, volume: str, offset: int, length: int) -> int:
         """Make a range read as zeros; it stays allocated where the file system allows."""
-        index = self._index(volume, offset, length)
-        return await self._submit_empty(RecordKind.ZERO, index, offset, length)
+        return await self.access.clear(RecordKind.ZERO, volume, offset, length)
 
     async def trim(self, volume: str, offset: int, length: int) -> int:
         """Make a range read as zeros and give its space back."""
-        index = self._index(volume, offset, length)
-        return await self._submit_empty(RecordKind.TRIM, index, offset, length)
+        return await self.access.clear(RecordKind.TRIM, volume, offset, length)
 
     async def read(self, volume: str, offset: int, length: int) -> bytes:
-        """Return the newest acknowledged bytes; never a record that may still be rolled back."""
-        index = self._index(volume, offset, length)
-        core = self.core
-        core.check_usable()
-        if core.source is None or core.source.phase is Phase.READ_ONLY:
-            raise SrError.make("SR9224", volume=volume, reason=self._refusal())
-        # The records are picked before the file is read: one that is applied meanwhile is laid over
-        # again.
-        records = core.overlay.covering(index, offset, length, core.committed_lsn)
-        try:
-            data = await core.volumes.read(index, offset, length)
-        except StorageError as error:
-            raise core.fail(error) from error
-        return patch(data, offset, records)
+        """Return the newest acknowledged bytes; see `VolumeAccess.read`."""
+        return await self.access.read(volume, offset, length)
 
     async def flush(self, volume: str) -> None:
         """Return at once: a write is durable on both sides before it is acknowledged."""
-        self._index(volume, 0, 1)
+        self.access.place(volume, 0, 1)
         self.core.check_usable()
-
-    def _index(self, volume: str, offset: int, length: int) -> int:
-        core = self.core
-        index = core.volumes.index.get(volume)
-        if index is None:
-            raise SrError.make("SR0105", noun="volume", name=volume)
-        size_bytes = core.volumes.layouts[index].size_bytes
-        if offset < 0 or length <= 0 or offset + length > size_bytes:
-            facts = f"{volume} has {size_bytes} bytes"
-            raise SrError.make("SR9223", facts=facts, offset=offset, length=length, volume=volume)
-        return index
-
-    def _submit(
-        self, kind: RecordKind, index: int, offset: int, payload: bytes
-    ) -> asyncio.Future[int]:
-        self._check_writable()
-        return self.committer.submit(kind, index, offset, len(payload), bytes(payload))
-
-    async def _submit_empty(self, kind: RecordKind, index: int, offset: int, length: int) -> int:
-        self._check_writable()
-        return await self.committer.submit(kind, index, offset, length, b"")
-
-    def _check_writable(self) -> None:
-        self.core.check_usable()
-        refusal = self._refusal()
-        if refusal:
-            raise SrError.make("SR9224", volume=self.core.superblock.group, reason=refusal)
-
-    def _refusal(self) -> str:
-        """Return why no write is admitted, or nothing."""
-        core = self.core
-        source = core.source
-        if source is None:
-            return "this side is secondary and follows the primary"
-        if core.superblock.torn_down:
-            return "the group is torn down"
-        if source.phase is Phase.READ_ONLY:
-            return "this primary restarted and has not met its peer yet (no-primary)"
-        if source.phase is Phase.REFUSING:
-            return "the peer is away and the policy is io-error"
-        return ""
 
     @property
     def writable(self) -> bool:
         """Tell whether a write sent now would be admitted."""
         core = self.core
-        return not (core.failure or core.closing or self._refusal() or self.committer.sealed_by)
+        return not (core.stopped or self.access.refusal() or self.committer.sealed_by)
 
     async def start(self) -> None:
         """Both providers were refreshed: the link is wanted from now on (rule R50)."""
@@ -338,9 +276,7 @@ class Replica:
         self, operation: str, expected_lsn: int | None, *, alone: bool
     ) -> role_changes.Promoted:
         """Begin this side's reign; see `role_changes.promote`."""
-        return await uninterrupted(
-            role_changes.promote(self, operation, expected_lsn, alone=alone)
-        )
+        return await uninterrupted(role_changes.promote(self, operation, expected_lsn, alone=alone))
 
     async def suspend(self) -> None:
         """Stop replicating until `resume`; see `role_changes.suspend`."""
@@ -397,14 +333,3 @@ class Replica:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await core.volumes.close()
         await core.log_device.close()
-
-
-async def _last_of(parts: list[asyncio.Future[int]]) -> int:
-    """Wait for all parts of a write; the last LSN, or the first error after all have ended."""
-    if len(parts) == 1:
-        return await parts[0]
-    results = await asyncio.gather(*parts, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return max(result for result in results if isinstance(result, int))

@@ -1,0 +1,113 @@
+"""Reading and writing the volumes of one group by name.
+
+Always true:
+
+(1) Writes are admitted only by a primary whose machine admits them.
+(2) A read shows acknowledged records only, the newest of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from srshell.codec.log_frame import RecordKind
+from srshell.engine.committer import Committer
+from srshell.engine.core import Core
+from srshell.engine.overlay import patch
+from srshell.model.errors import SrError
+from srshell.replication.source import Phase
+from srshell.storage import StorageError
+
+
+class VolumeAccess:
+    """What clients do with the volumes of one replica; ranges in bytes."""
+
+    def __init__(self, core: Core, committer: Callable[[], Committer]) -> None:
+        """Work on ``core``; ``committer`` gives the one of the present reign."""
+        self._core = core
+        self._committer = committer
+
+    async def write(self, volume: str, offset: int, data: bytes) -> int:
+        """Write and return the LSN once both logs (or, alone, the own log) hold it durably.
+
+        Raises SrError SR9223 (range), SR9224 (no writes now), SR9225 (outcome unknown).
+        """
+        index = self.place(volume, offset, len(data))
+        piece_bytes = self._core.world.limits.write_bytes
+        parts = [
+            self._submit(RecordKind.WRITE, index, offset + start, data[start : start + piece_bytes])
+            for start in range(0, len(data), piece_bytes)
+        ]
+        return await _last_of(parts)
+
+    async def clear(self, kind: RecordKind, volume: str, offset: int, length: int) -> int:
+        """Make a range read as zeros (kinds ZERO and TRIM); raises as `write` does."""
+        index = self.place(volume, offset, length)
+        self._check_writable()
+        return await self._committer().submit(kind, index, offset, length, b"")
+
+    async def read(self, volume: str, offset: int, length: int) -> bytes:
+        """Return the newest acknowledged bytes; never a record that may still be rolled back."""
+        index = self.place(volume, offset, length)
+        core = self._core
+        core.check_usable()
+        if core.source is None or core.source.phase is Phase.READ_ONLY:
+            raise SrError.make("SR9224", volume=volume, reason=self.refusal())
+        # The records are picked before the file is read: one that is applied meanwhile is laid over
+        # again.
+        records = core.overlay.covering(index, offset, length, core.committed_lsn)
+        try:
+            data = await core.volumes.read(index, offset, length)
+        except StorageError as error:
+            raise core.fail(error) from error
+        return patch(data, offset, records)
+
+    def place(self, volume: str, offset: int, length: int) -> int:
+        """Return the volume's index.  Raises SrError SR0105 (unknown) or SR9223 (range)."""
+        core = self._core
+        index = core.volumes.index.get(volume)
+        if index is None:
+            raise SrError.make("SR0105", noun="volume", name=volume)
+        size_bytes = core.volumes.layouts[index].size_bytes
+        if offset < 0 or length <= 0 or offset + length > size_bytes:
+            facts = f"{volume} has {size_bytes} bytes"
+            raise SrError.make("SR9223", facts=facts, offset=offset, length=length, volume=volume)
+        return index
+
+    def _submit(
+        self, kind: RecordKind, index: int, offset: int, payload: bytes
+    ) -> asyncio.Future[int]:
+        self._check_writable()
+        return self._committer().submit(kind, index, offset, len(payload), bytes(payload))
+
+    def _check_writable(self) -> None:
+        self._core.check_usable()
+        refusal = self.refusal()
+        if refusal:
+            raise SrError.make("SR9224", volume=self._core.superblock.group, reason=refusal)
+
+    def refusal(self) -> str:
+        """Return why no write is admitted, or nothing."""
+        core = self._core
+        source = core.source
+        if source is None:
+            return "this side is secondary and follows the primary"
+        if core.superblock.torn_down:
+            return "the group is torn down"
+        if source.phase is Phase.READ_ONLY:
+            return "this primary restarted and has not met its peer yet (no-primary)"
+        if source.phase is Phase.REFUSING:
+            return "the peer is away and the policy is io-error"
+        return ""
+
+
+async def _last_of(parts: list[asyncio.Future[int]]) -> int:
+    """Wait for all parts of a write; the last LSN, or the first error after all have ended."""
+    if len(parts) == 1:
+        return await parts[0]
+    results = await asyncio.gather(*parts, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return max(result for result in results if isinstance(result, int))
