@@ -58,7 +58,9 @@ def _check_identity(superblock: Superblock, log_path: str, partnership: str, arr
     if found == (partnership or found[0], array or found[1]):
         return
     facts = f"{log_path} belongs to {superblock.group} of {found[1]}, partnership {found[0]}"
-    raise SrError.make("SR9210", facts=facts, group=log_path, array=array or "this site")
+    raise SrError.make(
+        "SR9210", facts=facts, mend="srshell status", group=log_path, array=array or "this site"
+    )
 
 
 async def _assemble(device: BlockFile, volumes: VolumeSet, log: RecoveredLog, world: World) -> Core:

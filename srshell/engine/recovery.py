@@ -60,8 +60,9 @@ async def scan_log(file: BlockFile) -> RecoveredLog:
     """Read superblock and log of an open log volume.  Raises SrError SR9210-SR9212."""
     superblock = await read_superblock(file)
     if superblock is None:
+        facts = f"{file.path} is blank"
         raise SrError.make(
-            "SR9210", facts=f"{file.path} is blank", group=file.path, array="this site"
+            "SR9210", facts=facts, mend="srshell status", group=file.path, array="this site"
         )
     _check_length(file, superblock)
     scan = LogScan(superblock)

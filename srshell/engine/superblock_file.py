@@ -31,6 +31,8 @@ async def read_superblock(file: BlockFile) -> Superblock | None:
 
     Raises SrError SR9210 (no slot is readable) or SR9212 (written by a later version).
     """
+    if file.size() < SUPERBLOCK_AREA_BYTES:
+        raise _unreadable(file, f"{file.path} has {file.size()} of {SUPERBLOCK_AREA_BYTES} bytes")
     area = await file.read_at(0, SUPERBLOCK_AREA_BYTES)
     found: list[Superblock] = []
     damage: list[str] = []
@@ -49,8 +51,15 @@ async def read_superblock(file: BlockFile) -> Superblock | None:
     if found:
         return max(found, key=lambda superblock: superblock.generation)
     if damage:
-        raise SrError.make("SR9210", facts="; ".join(damage), group=file.path, array="this site")
+        raise _unreadable(file, "; ".join(damage))
     return None
+
+
+def _unreadable(file: BlockFile, facts: str) -> SrError:
+    """Return the error for a log that does not even say whose it is."""
+    return SrError.make(
+        "SR9210", facts=facts, mend="srshell status", group=file.path, array="this site"
+    )
 
 
 class SuperblockFile:
