@@ -9,6 +9,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
@@ -55,7 +56,8 @@ class Lead:
         self.copier = copier
         self._carry_out = carry_out
         self._heard_at = asyncio.get_running_loop().time()
-        self._answers: dict[object, asyncio.Future[object]] = {}
+        #: Questions without an answer yet, the oldest first: answers come in the order of questions.
+        self._answers: defaultdict[object, deque[asyncio.Future[object]]] = defaultdict(deque)
         self._asked = 0
         self._stopped = asyncio.Event()
         self.round_trip_seconds: float | None = None
@@ -81,9 +83,10 @@ class Lead:
         self.sender.close()
         if self.copier is not None:
             self.copier.close()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(LinkClosed(reason))
+        for answers in self._answers.values():
+            for answer in answers:
+                if not answer.done():
+                    answer.set_exception(LinkClosed(reason))
         self._answers.clear()
         self._stopped.set()
 
@@ -155,8 +158,8 @@ class Lead:
     async def ask(self, message: Message, key: object) -> object:
         """Send a question and return its answer.  Raises LinkClosed."""
         answer = asyncio.get_running_loop().create_future()
-        self._answers[key] = answer
         self.link.send(message)
+        self._answers[key].append(answer)
         return await answer
 
     def send_fence(
@@ -179,6 +182,8 @@ class Lead:
         await self.ask(Policy(on_peer_loss, may_ack_alone), "policy")
 
     def _answer(self, key: object, message: object) -> None:
-        answer = self._answers.pop(key, None)
-        if answer is not None and not answer.done():
+        answers = self._answers[key]
+        if answers and not (answer := answers.popleft()).done():
             answer.set_result(message)
+        if not answers:
+            del self._answers[key]
