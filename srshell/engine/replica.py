@@ -27,6 +27,7 @@ from srshell.engine.opening import open_core
 from srshell.engine.peer_link import PeerLink
 from srshell.engine.reporting import report_of
 from srshell.engine.verifier import Compared, verify
+from srshell.engine.volume_access import VolumeAccess
 from srshell.engine.world import World
 from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaReport, VolumeLayout
@@ -49,7 +50,7 @@ class Replica:
         self.peer_link = PeerLink(core, self, self.applier, lambda: self.committer, self.carry_out)
         self._tasks: set[asyncio.Task[None]] = set()
         core.on_failure.append(self._failed)
-        core.on_space.append(lambda: self.committer.poke())
+        core.on_space.append(self._poke_committer)
 
     @classmethod
     async def open(

@@ -55,8 +55,7 @@ async def seal(replica: Replica, operation: str) -> int:
     core.wake()
     try:
         while source.acked_lsn < source.last_lsn:
-            if not _is_live(replica, source):
-                raise SrError.make("SR6013", group=core.superblock.group, state="no longer in sync")
+            _check_live(replica, source)
             await core.progressed()
     except BaseException:
         # Also when whoever asked lost patience: nobody would ever take this seal away.
@@ -65,6 +64,12 @@ async def seal(replica: Replica, operation: str) -> int:
     _unseal_later(replica, operation)
     core.tell("state", f"sealed at LSN {source.last_lsn}", lsn=source.last_lsn)
     return source.last_lsn
+
+
+def _check_live(replica: Replica, source: machine.Source) -> None:
+    if not _is_live(replica, source):
+        group = replica.core.superblock.group
+        raise SrError.make("SR6013", group=group, state="no longer in sync")
 
 
 def _is_live(replica: Replica, source: machine.Source) -> bool:
