@@ -67,10 +67,10 @@ class Connection:
             async with asyncio.timeout(silence_seconds):
                 welcome = await _read_welcome(reader, framer)
         except TimeoutError:
-            writer.close()
+            await hang_up(writer)
             raise Silent(f"no welcome within {silence_seconds:g} s") from None
         except BaseException:
-            writer.close()
+            await hang_up(writer)
             raise
         connection = cls(welcome, reader, writer, framer, silence_seconds)
         connection._receiving = asyncio.create_task(connection._receive())
@@ -101,8 +101,7 @@ class Connection:
         self._stop("closed by us")
         if self._receiving is not None:
             await self._receiving
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+        await hang_up(self._writer)
 
     async def _ask(self, verb: str, arguments: rpc.Raw) -> rpc.Answer:
         if self._end:
@@ -153,6 +152,13 @@ class Connection:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(Lost(reason))
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Close a connection and wait until the system has let go of it."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _read_welcome(reader: asyncio.StreamReader, framer: rpc.Framer) -> rpc.Welcome:

@@ -25,6 +25,7 @@ import srshell
 from srshell.model.errors import SrError
 from srshell.site import rpc
 from srshell.site.api import SiteApi
+from srshell.site.connection import hang_up
 from srshell.site.errors import to_sr_error
 from srshell.storage import StorageError
 
@@ -114,11 +115,13 @@ class SiteServer:
                         call.add_done_callback(tasks.discard)
         except (OSError, rpc.RpcError) as error:
             LOG.warning("connection ended: %s", error)
+        except asyncio.CancelledError:
+            # The server closes: what has begun is answered first.
+            LOG.info("connection ends with the site")
         finally:
-            with contextlib.suppress(asyncio.CancelledError):
-                if calls:
-                    await asyncio.wait(calls)
-            writer.close()
+            if calls:
+                await asyncio.wait(calls)
+            await hang_up(writer)
 
 
 @attrs.define(eq=False)
@@ -146,6 +149,8 @@ class _Caller:
             message = rpc.encode(rpc.Answer(call.id, rpc.pack_result(await self._run(call))))
         except SrError as error:
             message = rpc.encode(rpc.Failure(call.id, error.to_json()))
+        except rpc.RpcError as error:
+            message = rpc.encode(rpc.Failure(call.id, _other_version(str(error)).to_json()))
         except StorageError as error:
             message = rpc.encode(rpc.Failure(call.id, to_sr_error(error).to_json()))
         except Exception as error:
@@ -162,7 +167,7 @@ class _Caller:
             return None
         verb = rpc.VERBS.get(call.verb)
         if verb is None:
-            raise SrError.make("SR9002", facts=f"this site does not know the verb {call.verb!a}")
+            raise _other_version(f"this site does not know the verb {call.verb!a}")
         arguments = verb.decode_arguments(call.arguments)
         self._check_term(call.verb)
         result = await getattr(self.site, verb.name)(**arguments)
@@ -177,6 +182,10 @@ class _Caller:
         term = "it has not greeted" if self.term is None else f"its term is {self.term}"
         facts = f"{term}; the newest owner has term {newest}"
         raise SrError.make("SR9007", facts=facts, array=self.site.array)
+
+
+def _other_version(facts: str) -> SrError:
+    return SrError.make("SR9002", facts=facts)
 
 
 def _only_calls(messages: list[rpc.Message]) -> list[rpc.Call]:

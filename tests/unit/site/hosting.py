@@ -54,15 +54,17 @@ class Fabric:
         site = self.sites[array] = await Site.open(settings, raw=raw)
         return site
 
-    async def with_pool(self, array: str = "A", *, raw: RawDisk | None = None) -> Site:
+    async def with_pool(
+        self, array: str = "A", *, raw: RawDisk | None = None, sandbox: bool = False
+    ) -> Site:
         """Open a site with a pool."""
-        site = await self.open(array, raw=raw)
+        site = await self.open(array, raw=raw, sandbox=sandbox)
         await site.add_pool(self.pool(array))
         return site
 
-    async def with_volumes(self, array: str = "A") -> Site:
+    async def with_volumes(self, array: str = "A", *, sandbox: bool = False) -> Site:
         """Open a site with a pool, a data volume of 8 MiB and a log of 12 MiB."""
-        site = await self.with_pool(array)
+        site = await self.with_pool(array, sandbox=sandbox)
         await site.create_volume(volume(f"vol{array}", pool=f"Pool{array}", size_bytes=8 * MIB))
         await site.create_volume(log(f"log{array}", pool=f"Pool{array}"))
         return site
@@ -94,9 +96,10 @@ class Fabric:
             volumes=(ReplicaVolume(f"vol{array}", str(pool / f"vol{array}"), 8 * MIB, 4096),),
         )
 
-    async def in_sync(self) -> tuple[Site, Site]:
+    async def in_sync(self, *, sandbox: bool = False) -> tuple[Site, Site]:
         """Open A and B with volA replicated to volB."""
-        a, b = await self.with_volumes("A"), await self.with_volumes("B")
+        a = await self.with_volumes("A", sandbox=sandbox)
+        b = await self.with_volumes("B", sandbox=sandbox)
         await a.create_replica(self.spec("A", "B"))
         await b.create_replica(self.spec("B", "A"))
         await b.start_replica(PARTNERSHIP)
