@@ -52,6 +52,9 @@ class Replica:
         core.on_failure.append(self._failed)
         core.on_space.append(self._poke_committer)
 
+    def _poke_committer(self) -> None:
+        self.committer.poke()
+
     @classmethod
     async def open(
         cls, log_path: str, world: World, partnership: str = "", array: str = ""
