@@ -91,12 +91,12 @@ class Kernel:
         self.client = self.manager.client()
         self._connect()
 
-    def run(self, code: str, interrupt_at: str = "") -> tuple[dict[str, Any], list[str]]:
+    def run(self, code: str, *interrupt_at: str) -> tuple[dict[str, Any], list[str]]:
         """Run a cell; the reply, and every text that was shown, replaced ones too.
 
         Args:
             code: the cell.
-            interrupt_at: interrupt the kernel each time that a text begins with this.
+            interrupt_at: interrupt the kernel each time that a text begins with one of these.
         """
         texts: list[str] = []
 
@@ -105,7 +105,7 @@ class Kernel:
             text = content.get("text", content.get("data", {}).get("text/plain"))
             if text is not None:
                 texts.append(text)
-                if interrupt_at and text.startswith(interrupt_at):
+                if text.startswith(interrupt_at):
                     self.manager.interrupt_kernel()
 
         reply = self.client.execute_interactive(
@@ -148,7 +148,7 @@ def test_interrupting_a_cell_detaches_and_interrupting_again_cancels(kernel: Ker
     assert texts[-2:] == [f"interrupted: job {number} (failback RecRG) goes on; {again}", ""]
     assert "running" in kernel.value(f"%job {number}")
 
-    reply, _ = kernel.run(f"%job {number} --wait", "")
+    reply, _ = kernel.run(f"%job {number} --wait", "failback RecRG", "interrupted:")
     assert reply["ename"] == "JobDetached"
     assert "was cancelled" in reply["traceback"][0]
     kernel.run("%fault link down --for 0")
