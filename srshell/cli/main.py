@@ -29,9 +29,6 @@ from srshell.fabric.commands import find_command
 from srshell.fabric.place import FabricPlace
 from srshell.model.errors import SrError
 
-#: Commands whose words are not ours to read: they belong to the process.
-_RAW = frozenset({"site", "writer", "plan"})
-
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
@@ -94,14 +91,9 @@ def _run(words: list[str]) -> int:
 def _read(words: list[str]) -> Call | None:
     """The call that the words stand for; None when its help is wanted."""
     found = find_command(words)
-    if found is not None and found[0].name in _RAW:
-        spec, rest = found
-        if rest[:1] in (["--help"], ["-h"]):
-            return None
-        as_json = spec.name == "plan" and "--json" in rest
-        rest = [word for word in rest if word != "--json"] if spec.name == "plan" else rest
-        return Call(spec, "", {spec.arguments[0].name: tuple(rest)}, as_json)
-    if "--help" in words or "-h" in words:
+    raw = found is not None and found[0].raw
+    asked = words[1:2] if raw else words
+    if "--help" in asked or "-h" in asked:
         return None
     try:
         return parse_words(words)

@@ -13,8 +13,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import attrs
+
 from srshell.cli import remote, show
-from srshell.cli.surroundings import Exit, Surroundings
+from srshell.cli.surroundings import Exit, Surroundings, UsageProblem
 from srshell.fabric.calls import Call, parse_words
 from srshell.fabric.launch import (
     STOP_SECONDS,
@@ -70,15 +72,18 @@ def _stop(arguments: dict[str, Any], around: Surroundings) -> int:
 
 def _plan(arguments: dict[str, Any], around: Surroundings) -> int:
     """Show what another command would do."""
-    words = arguments["command"]
-    inner = parse_words(list(words))
+    words = list(arguments["command"])
+    try:
+        inner = parse_words(words)
+    except SrError as error:
+        raise UsageProblem(error) from error
     if not inner.spec.changes:
         raise SrError.make(
             "SR0108", facts=f"{inner.spec.name} changes nothing", mend=f"srshell {' '.join(words)}",
             option="plan",
         )  # fmt: skip
     inner.arguments["dry_run"] = True
-    return remote.run(inner, around)
+    return remote.run(inner, attrs.evolve(around, json=around.json or inner.json))
 
 
 def _demo(arguments: dict[str, Any], _around: Surroundings) -> int:

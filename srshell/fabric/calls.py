@@ -78,6 +78,8 @@ def parse_words(words: Sequence[str]) -> Call:
     if found is None:
         raise unknown_command(words)
     spec, rest = found
+    if spec.raw:
+        return Call(spec, "", {spec.arguments[0].name: tuple(rest)})
     namespace = build_parser(spec).parse_args(rest)
     return to_call(spec, vars(namespace))
 

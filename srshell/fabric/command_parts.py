@@ -34,6 +34,11 @@ def words(
     return Argument(name, help_text, noun=noun, required=required, many=True, metavar=metavar)
 
 
+def rest(name: str, help_text: str, noun: Noun = Noun.NOTHING) -> Argument:
+    """All words that follow, as they are."""
+    return Argument(name, help_text, noun=noun, required=False, many=True, rest=True)
+
+
 def option(
     flag: str,
     help_text: str,

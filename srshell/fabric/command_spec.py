@@ -67,6 +67,7 @@ class Argument:
     required: bool = True  # options are never required unless this says so
     many: bool = False  # takes one word or more (none, when not required)
     pair: bool = False  # takes exactly two words
+    rest: bool = False  # takes all words that follow as they are, options too
     constant: object = None  # what a flag stands for, when not just True
     target: str = ""  # keyword that the value goes to, when several flags share one
     metavar: str = ""
@@ -119,6 +120,11 @@ class CommandSpec:
     def destructive(self) -> bool:
         """Whether the command loses data, changes roles or ends protection."""
         return self.effect is Effect.DESTROYS
+
+    @property
+    def raw(self) -> bool:
+        """Whether the words after the command belong to somebody else."""
+        return any(argument.rest for argument in self.arguments)
 
     @property
     def positionals(self) -> tuple[Argument, ...]:

@@ -10,8 +10,8 @@ from srshell.fabric.command_parts import (
     flag,
     option,
     optional_word,
+    rest,
     word,
-    words,
 )
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
 
@@ -267,7 +267,7 @@ PROCESSES = (
         "Show what a command would do, and change nothing",
         "srshell plan failover PriRG --planned",
         Effect.RUNS,
-        (words("command", "the command with its arguments", Noun.COMMAND),),
+        (rest("command", "the command with its arguments", Noun.COMMAND),),
     ),
     CommandSpec(
         "demo",
@@ -283,8 +283,8 @@ PROCESSES = (
     CommandSpec("shell", "", "IPython with the commands loaded", "srshell shell", Effect.RUNS),
     CommandSpec("bench", "", "Measure beside the smallest program", "srshell bench", Effect.RUNS),
     CommandSpec("site", "", "Serve one array; started by the owner", "srshell site", Effect.RUNS,
-                (words("rest", "arguments of the site", required=False),), hidden=True),
+                (rest("rest", "arguments of the site"),), hidden=True),
     CommandSpec("writer", "", "Write numbered records; started by the owner", "srshell writer",
-                Effect.RUNS, (words("rest", "arguments of the writer", required=False),),
+                Effect.RUNS, (rest("rest", "arguments of the writer"),),
                 hidden=True),
 )  # fmt: skip
