@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from srshell_magics.front import fitting
-from srshell_magics.names import as_magic
+from srshell_magics.names import spoken_here
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 WIDTH = 80
 _GAP = 2
 JSON_TYPE = "application/vnd.srshell.v1+json"
-#: A line that tells what to type.
-_TYPED = re.compile(r"(\s*(?:mend|next|see|run)\s+)(srshell .*)")
-
 #: Rows that stand alone are shown as a report with one row: its schema, and its field.
 _AS_REPORT = {
     "Candidate": ("srshell.candidates/1", "candidates"),
@@ -76,19 +73,13 @@ def make_page(data: Mapping[str, Any], settings: SRShell | None = None) -> Page:
 
     page = page_of(data)
     short_names = settings is None or settings.short_names
-    lines = tuple(_typed_here(line, short_names=short_names) for line in page.lines)
+    lines = tuple(spoken_here(line, short_names=short_names) for line in page.lines)
     rows = page.rows
     if settings is not None and len(rows) > settings.display_limit:
         more = len(rows) - settings.display_limit
         rows = rows[: settings.display_limit]
         lines = (f"… {more} more rows (%config SRShell.display_limit)", *lines)
     return attrs.evolve(page, rows=rows, lines=lines)
-
-
-def _typed_here(line: str, *, short_names: bool) -> str:
-    """A line that tells what to type, as it is typed in IPython."""
-    match = _TYPED.fullmatch(line)
-    return line if match is None else match[1] + as_magic(match[2], short_names=short_names)
 
 
 def to_text(page: Page, width: int = WIDTH) -> str:

@@ -18,7 +18,7 @@ from srshell.model.errors import SrError
 from srshell.model.inventory import Job
 from srshell.model.report import PlanReport
 from srshell_magics.front import fitting
-from srshell_magics.names import as_magic
+from srshell_magics.names import as_magic, spoken_here
 
 RaisedT = TypeVar("RaisedT", bound=BaseException)
 
@@ -38,16 +38,16 @@ def error_lines(
 ) -> list[str]:
     """A refusal as a person reads it in a notebook."""
     rule = f"{error.rule} (R{error.article_rule})" if error.article_rule else error.rule
-    mend = as_magic(error.mend, short_names=short_names)
-    explain = as_magic(f"srshell explain {error.code}", short_names=short_names)
+    explain = f"srshell explain {error.code}"
     rows = [
         ("rule", rule),
         ("facts", error.facts),
         ("plan", "" if plan is None else plan_line(plan)),
-        ("mend", mend),
-        ("more", "" if mend == explain else explain),
+        ("mend", error.mend),
+        ("more", "" if error.mend == explain else explain),
     ]
-    return [str(error), *(f"  {label:<6} {text}" for label, text in rows if text)]
+    lines = [str(error), *(f"  {label:<6} {text}" for label, text in rows if text)]
+    return [spoken_here(line, short_names=short_names) for line in lines]
 
 
 def plan_line(plan: PlanReport) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srshell.fabric.commands import FAMILIES, CommandSpec, Effect, find_command
-from srshell_magics.names import Magic, as_magic
+from srshell_magics.names import Magic, as_magic, spoken_here
 
 _TAIL = """
 Every command is also %sr COMMAND. %COMMAND? or %COMMAND -h shows its options.
@@ -37,13 +37,7 @@ def of_command(spec: CommandSpec) -> str:
     text = build_parser(spec).format_help()
     if spec.cmdlet:
         text += f"in the article: {spec.cmdlet}\n"
-    lines = []
-    for line in text.splitlines():
-        for label in ("usage: ", "example: "):
-            if line.startswith(f"{label}srshell "):
-                line = label + as_magic(line.removeprefix(label))  # noqa: PLW2901
-        lines.append(line)
-    return "\n".join(lines)
+    return spoken_here(f"{text}also: -q prints no line on success, -o NAME stores the result")
 
 
 def overview(first_word: str = "") -> str:

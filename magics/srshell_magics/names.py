@@ -10,6 +10,7 @@ Always true:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import attrs
@@ -48,6 +49,14 @@ class Magic:
         ]
 
 
+#: "srshell" and a word that it knows, anywhere in a text.
+_SPOKEN = re.compile(
+    r"(?<![\w/%!.-])srshell (?:--help|(?:{words})(?![\w-]))".format(
+        words="|".join(sorted({re.escape(spec.words[0]) for spec in COMMANDS.values()}))
+    )
+)
+
+
 def _make_magics() -> dict[str, Magic]:
     magics = {name: Magic(name, (name,)) for name in ("fabric", "plan")}
     magics["sr"] = Magic("sr", ())
@@ -81,3 +90,8 @@ def as_magic(line: str, *, short_names: bool = True) -> str:
     if spec is not None and spec.effect is Effect.RUNS and first not in HERE:
         return f"!{line}"
     return f"%sr{space}{rest}"
+
+
+def spoken_here(text: str, *, short_names: bool = True) -> str:
+    """A text in which every command line is written as it is typed in IPython."""
+    return _SPOKEN.sub(lambda found: as_magic(found[0], short_names=short_names), text)

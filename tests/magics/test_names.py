@@ -9,7 +9,7 @@ from srshell.fabric.calls import parse_words
 from srshell.fabric.commands import COMMANDS, CommandSpec, Effect
 from srshell.model.codes import CODES
 from srshell_magics.loaded import NAMES
-from srshell_magics.names import MAGICS, as_magic
+from srshell_magics.names import MAGICS, as_magic, spoken_here
 
 VERBS = [spec for spec in COMMANDS.values() if spec.effect is not Effect.RUNS]
 
@@ -68,6 +68,21 @@ def test_a_noun_shows_and_only_options_make(name: str, typed: str, words: str) -
 def test_a_line_is_told_as_it_is_typed_here(line: str, magic: str) -> None:
     """A mending line that IPython does not know would not mend."""
     assert as_magic(line) == magic
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    [
+        ("  mend   srshell pair A B", "  mend   %pair A B"),
+        ("usage: srshell explain [-h] CODE", "usage: %explain [-h] CODE"),
+        ("it is in `srshell jobs`; see srshell --help", "it is in `%jobs`; see %sr --help"),
+        ("a later version of srshell status-wise", "a later version of srshell status-wise"),
+        ("/opt/srshell demo, !srshell demo", "/opt/srshell demo, !srshell demo"),
+    ],
+)
+def test_command_lines_in_a_text_are_told_as_they_are_typed_here(text: str, spoken: str) -> None:
+    """Facts name commands too."""
+    assert spoken_here(text) == spoken
 
 
 def test_without_short_names_every_line_goes_through_sr() -> None:

@@ -151,6 +151,11 @@ def test_interrupting_a_cell_detaches_and_interrupting_again_cancels(kernel: Ker
     reply, _ = kernel.run(f"%job {number} --wait", "failback RecRG", "interrupted:")
     assert reply["ename"] == "JobDetached"
     assert "was cancelled" in reply["traceback"][0]
+    # What only looks is asked for beside the wait, and lands in this cell all the same.
+    reply, texts = kernel.run("%wait RecRG --until Synchronizing", "wait RecRG")
+    assert reply["ename"] == "KeyboardInterrupt"
+    assert reply["traceback"] == ["wait RecRG: interrupted; nothing was changed"]
+    assert texts[0].startswith("wait RecRG")
     kernel.run("%fault link down --for 0")
     kernel.run("%wait RecRG --until Synchronizing")
     kernel.run("%failback RecRG --confirm PriRG")
