@@ -147,7 +147,8 @@ def _leader(
 
 
 def _reigns(side: Standing, later: tuple[Era, ...]) -> bool:
-    return bool(later) and side.role is ReplicaRole.PRIMARY
+    """Tell whether the side was made to lead without the other; not alone, it had no right to."""
+    return bool(later) and side.role is ReplicaRole.PRIMARY and side.alone
 
 
 def _rank(later: tuple[Era, ...]) -> tuple[int, int, str]:

@@ -83,7 +83,10 @@ class CopyFinished:
 
 @attrs.frozen
 class LinkUp:
-    """The handshake ended in this side's favour; the peer follows from ``peer_lsn``."""
+    """The handshake ended in this side's favour; the peer follows from ``peer_lsn``.
+
+    ``copying`` only after ``alone`` was made durable: an inconsistent peer protects nothing.
+    """
 
     peer_lsn: int
     copying: bool
@@ -132,9 +135,10 @@ class PolicyChanged:
 
 @attrs.frozen
 class Part:
-    """An operator suspends the group, or lets this side lead without its peer: go alone now.
+    """An operator suspends the group, or lets this side lead without its peer.
 
-    The link is closed before: while it is up, nothing happens.
+    The link is closed before: while it is up, nothing happens.  The new epoch is made at the first
+    write, or at once by a primary that crashed.
     """
 
 
@@ -242,8 +246,7 @@ class Source:
             case PolicyChanged():
                 instructions = self._policy_changed(event.on_peer_loss)
             case Part():
-                # A new epoch on a link whose peer does not know it would part the two histories.
-                instructions = [] if self.phase in ACKS_ALONE | LINKED else self._part()
+                instructions = self._told_to_part()
             case _:
                 assert_never(event)
         self._check()
@@ -308,6 +311,8 @@ class Source:
         self.lag_bytes = event.lag_bytes
         self.settled = event.settled
         self.fence_sent = False
+        # Nobody copies before ``alone`` is durable, though a fence may have begun to end that.
+        self.alone = self.alone or event.copying
         # A source that never acknowledged alone has a peer that holds every acknowledged write
         # already.
         self.phase = Phase.CATCHING_UP if self.alone else Phase.FENCING
@@ -341,6 +346,17 @@ class Source:
                 return [FailWaiting()]
             case _:
                 assert_never(self.on_peer_loss)
+
+    def _told_to_part(self) -> list[Instruction]:
+        if self.phase is Phase.READ_ONLY:
+            # No LSN in the old epoch: the peer may hold records that the crash lost here.
+            return self._part()
+        if self.phase in {Phase.LOST, Phase.HELD, Phase.REFUSING}:
+            # The new epoch is for a write: a group in which nothing is written does not part.
+            self.phase = Phase.LONELY
+            return self._part() if self.flushed_lsn > self.acked_lsn else []
+        # A new epoch on a link whose peer does not know it would part the two histories.
+        return []
 
     def _part(self) -> list[Instruction]:
         self.phase = Phase.PARTING
