@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
+import attrs
 import msgspec
 
 from srshell.fabric import launch
@@ -38,8 +39,6 @@ from srshell.site.client import SiteClient
 from srshell.site.rundir import run_directory, socket_path
 
 ResultT = TypeVar("ResultT")
-#: Sees a job whenever something is heard of it.
-Observer = Callable[[JobReport], None]
 
 #: How long a look at a job waits for its end, in seconds.
 _LOOK_SECONDS = 0.25
@@ -48,6 +47,24 @@ _LOOK_SECONDS = 0.25
 def _post(verb: str, arguments: dict[str, Any], http: ControlHttp) -> bytes:
     """The request that carries out a verb."""
     return http.post(f"operations/{verb}", arguments, None)
+
+
+@attrs.frozen
+class Begun:
+    """A change that was begun and is waited for."""
+
+    report: JobReport
+    limit_seconds: float
+    end: float  # monotonic seconds
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to wait for."""
+        return has_ended(self.report.job)
+
+    def result(self) -> Any:  # noqa: ANN401 - whatever the verb returns
+        """What came of it; raises the error that it ended with."""
+        return job_result(self.report.job)
 
 
 class FabricClient(FabricApi):
@@ -88,41 +105,42 @@ class FabricClient(FabricApi):
 
     async def perform(self, verb: str, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
         """Ask the owner to carry out a verb."""
-        return await self.perform_observed(verb, arguments, None)
+        begun = await self.begin(verb, arguments)
+        while isinstance(begun, Begun):
+            if begun.ended:
+                return begun.result()
+            begun = await self.look(begun)
+        return begun
 
-    async def perform_observed(
-        self, verb: str, arguments: Mapping[str, object], observe: Observer | None
-    ) -> Any:  # noqa: ANN401
-        """Ask the owner to carry out a verb; ``observe`` sees its job begin, go on and end."""
+    async def begin(self, verb: str, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
+        """Ask for a verb; a change that is to be waited for is `Begun`, anything else is done."""
         full = complete(verb, arguments)
-        waits = full.get("wait") is True and not full["dry_run"]
         if "dry_run" not in full:
             return decode(await self._exchange(partial(_post, verb, full), repeatable=True))
         if self.read_only and not full["dry_run"]:
             raise SrError.make("SR9003", facts=f"{verb} changes the fabric")
-        full["wait"] = not waits
+        waits = bool(full["wait"]) and not full["dry_run"]
+        full["wait"] = full["wait"] and not waits
         answer = decode(await self._exchange(partial(_post, verb, full), repeatable=False))
-        return await self._await_job(answer, full, observe) if waits else answer
-
-    async def _await_job(
-        self, report: JobReport, arguments: Mapping[str, object], observe: Observer | None
-    ) -> Any:  # noqa: ANN401
-        """Wait for a job; its result, or the error that it ended with."""
-        timeout = arguments.get("timeout")
+        if not waits or not isinstance(answer, JobReport):
+            return answer
+        timeout = full.get("timeout")
         assert timeout is None or isinstance(timeout, int | float)
         limit = DEFAULT_TIMEOUT_SECONDS if timeout is None else float(timeout)
-        end = time.monotonic() + limit
-        while True:
-            if observe is not None:
-                observe(report)
-            if has_ended(report.job):
-                return job_result(report.job)
-            left = end - time.monotonic()
-            if left <= 0:
-                raise still_running(report.job, limit)
-            path = f"jobs/{report.job.id}?wait={min(left, _LOOK_SECONDS):.3f}"
-            data = await self._exchange(partial(ControlHttp.get, path=path), repeatable=True)
-            report = decode(data)
+        return Begun(answer, limit, time.monotonic() + limit)
+
+    async def look(self, begun: Begun) -> Begun:
+        """Look at a change again: once it has ended, or after a moment.
+
+        Raises:
+            SrError: SR0106, the time is over; the change goes on.
+        """
+        left = begun.end - time.monotonic()
+        if left <= 0:
+            raise still_running(begun.report.job, begun.limit_seconds)
+        path = f"jobs/{begun.report.job.id}?wait={min(left, _LOOK_SECONDS):.3f}"
+        data = await self._exchange(partial(ControlHttp.get, path=path), repeatable=True)
+        return attrs.evolve(begun, report=decode(data))
 
     async def stop_owner(self, *, keep_sites: bool = False) -> Any:  # noqa: ANN401
         """Tell the owner to end, and its sites too unless they are kept."""
@@ -151,6 +169,7 @@ class FabricClient(FabricApi):
             except OwnerGone:
                 pass
             finally:
+                connection.close()
                 put(None)
 
         Thread(target=read, name="srshell-events", daemon=True).start()
@@ -209,7 +228,15 @@ class FabricClient(FabricApi):
             try:
                 result = await in_thread(partial(request, connection), connection.abort)
             except OwnerGone as again:
+                connection.close()
                 raise launch.no_owner(self.place, str(again)) from again
+        except SrError:
+            # An error is an answer: the connection is as good as before.
+            self._idle.append(connection)
+            raise
+        except BaseException:
+            connection.abort()
+            raise
         self._idle.append(connection)
         return result
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from srshell.fabric.api import FabricApi
-from srshell.fabric.control_client import FabricClient
-from srshell.fabric.job_report import JobDetached, has_ended
+from srshell.fabric.control_client import Begun, FabricClient
+from srshell.fabric.job_report import JobDetached
 from srshell.fabric.launch import OwnerOptions
 from srshell.fabric.place import find_place
 from srshell.fabric.threads import LoopThread
@@ -64,7 +64,7 @@ class SyncFabric:
 
     def __init__(self, aio: FabricClient) -> None:
         self.aio = aio
-        #: Sees the job of a change while it is waited for; for those who show progress.
+        #: Sees the job of a change while it is waited for, in the thread that waits.
         self.observe: Callable[[JobReport], None] | None = None
         self._loop = LoopThread()
 
@@ -79,19 +79,18 @@ class SyncFabric:
         Raises:
             SrError: the verb was refused or failed; JobDetached: the waiting was interrupted.
         """
-        seen: list[JobReport] = []
-
-        def observe(report: JobReport) -> None:
-            seen.append(report)
-            if self.observe is not None:
-                self.observe(report)
-
+        begun = self._loop.run(self.aio.begin(verb, arguments))
         try:
-            return self._loop.run(self.aio.perform_observed(verb, arguments, observe))
+            while isinstance(begun, Begun):
+                if self.observe is not None:
+                    self.observe(begun.report)
+                if begun.ended:
+                    return begun.result()
+                begun = self._loop.run(self.aio.look(begun))
         except KeyboardInterrupt:
-            if seen and not has_ended(seen[-1].job):
-                raise JobDetached(seen[-1].job) from None
-            raise
+            assert isinstance(begun, Begun)
+            raise JobDetached(begun.report.job) from None
+        return begun
 
     def plan(self, verb: str, **arguments: object) -> PlanReport:
         """What a changing verb would do; nothing is changed."""
@@ -110,8 +109,11 @@ class SyncFabric:
         async def following() -> Event | None:
             return await anext(events, None)
 
-        while (event := self._loop.run(following())) is not None:
-            yield event
+        try:
+            while (event := self._loop.run(following())) is not None:
+                yield event
+        finally:
+            self._loop.run(_close(events))
 
     def volume(self, name: Name) -> SyncVolume:
         """The bytes of a volume, straight from its site."""
@@ -138,6 +140,12 @@ class SyncFabric:
     if TYPE_CHECKING:
         # The verbs are made below from those of `FabricApi`.
         def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+
+async def _close(events: AsyncIterator[Event]) -> None:
+    """End a subscription."""
+    if isinstance(events, AsyncGenerator):
+        await events.aclose()
 
 
 def _blocking(name: str) -> Callable[..., Any]:

@@ -5,17 +5,22 @@ Always true:
 (1) A verb's own body is empty: calling it performs the verb of that name with every argument
     spelled out, defaults included, so that session and client cannot disagree about them.
 (2) Objects become their names, paths become text: what is performed can be written as JSON.
+(3) What is performed has the types that the signature says, whoever asks.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+import operator
+import types
+import typing
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from os import PathLike, fspath
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 import attrs
+import msgspec
 
 from srshell.fabric.calls import absolute, unreadable
 from srshell.model.identity import nearest
@@ -45,6 +50,32 @@ class Verb:
     name: str
     signature: inspect.Signature
     sentence: str
+    function: Callable[..., Any] = attrs.field(repr=False)
+
+
+@functools.cache
+def _types(name: str) -> dict[str, Any]:
+    """What each argument of a verb may be once it is plain."""
+    hints = typing.get_type_hints(VERBS[name].function)
+    found = {}
+    for parameter in VERBS[name].signature.parameters.values():
+        plain_type = _plain_type(hints[parameter.name])
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            plain_type = types.GenericAlias(tuple, (plain_type, ...))
+        found[parameter.name] = plain_type
+    return found
+
+
+def _plain_type(hint: Any) -> Any:  # noqa: ANN401 - a type as annotations write it
+    """A type with names in place of objects and text in place of paths."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Named or origin is PathLike:
+        return str
+    if origin is Iterable:
+        return types.GenericAlias(tuple, (_plain_type(inner[0]), ...))
+    if origin in {types.UnionType, typing.Union}:
+        return functools.reduce(operator.or_, (_plain_type(each) for each in inner))
+    return hint
 
 
 #: Every verb that was declared, by name.
@@ -56,7 +87,8 @@ def verb(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine
     name = function.__name__
     signature = inspect.signature(function)
     own = signature.replace(parameters=list(signature.parameters.values())[1:])
-    VERBS[name] = Verb(name, own, (function.__doc__ or "").split("\n", maxsplit=1)[0])
+    sentence = (function.__doc__ or "").split("\n", maxsplit=1)[0]
+    VERBS[name] = Verb(name, own, sentence, function)
 
     @functools.wraps(function)
     async def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -88,8 +120,22 @@ def complete(name: str, arguments: Mapping[str, object]) -> dict[str, object]:
         value = arguments.get(parameter.name, _default(parameter))
         if value is inspect.Parameter.empty:
             raise unreadable(name.replace("_", "-"), f"{parameter.name} is missing")
-        full[parameter.name] = _placed(plain(value)) if parameter.name == "where" else plain(value)
+        full[parameter.name] = _checked(name, parameter.name, plain(value))
     return full
+
+
+def _checked(verb_name: str, name: str, value: object) -> object:
+    """An argument whose type is right; places are absolute.
+
+    Raises:
+        SrError: SR0001, it is of another type.
+    """
+    try:
+        checked: object = msgspec.convert(value, _types(verb_name)[name])
+    except msgspec.ValidationError as error:
+        problem = f"{name} of {verb_name} is wrong: {str(error).lower()}"
+        raise unreadable(verb_name.replace("_", "-"), problem) from error
+    return _placed(checked) if name == "where" else checked
 
 
 def _placed(value: object) -> object:
