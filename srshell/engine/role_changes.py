@@ -288,9 +288,7 @@ async def give_up(replica: Replica, branch_directory: str) -> str:
             await replica.step_down()
             await replica.applier.settle()
             path = await save_branch(core, branch_directory, from_lsn)
-            await core.persist(
-                lambda sb: attrs.evolve(sb, yields=True, role=ReplicaRole.SECONDARY, unclean=False)
-            )
+            await core.persist(reigns.give_up)
             core.follow()
         link.split = link.peer_split = None
     link.nudge()
