@@ -169,6 +169,8 @@ class Supervisor:
 
     async def _look(self, mark: ProcessMark) -> None:
         """See whether a living process answers."""
+        if self._held:
+            return
         try:
             await self._probe.ping()
         except SrError as error:

@@ -33,8 +33,6 @@ from srshell.site.api import (
 )
 from srshell.site.connection import Connection, Lost, Silent
 
-_GREET = rpc.VERBS["greet"]
-
 
 class _RemoteSite:
     """Connects when needed, and says in our words what went wrong."""
@@ -95,7 +93,7 @@ class _RemoteSite:
             raise self._silent(str(silent)) from silent
 
     async def _call(self, name: str, *values: object, **named: object) -> Any:  # noqa: ANN401
-        verb = rpc.VERBS[name]
+        verb = rpc.find_verb(name)
         connection = await self._connected()
         try:
             return await connection.call(verb, *values, **named)
@@ -122,7 +120,7 @@ class _RemoteSite:
         try:
             self._check_welcome(connection.welcome)
             if self.owner_term is not None:
-                await connection.call(_GREET, self.fabric, self.owner_term)
+                await connection.call(rpc.find_verb("greet"), self.fabric, self.owner_term)
         except BaseException as error:
             await connection.close()
             if isinstance(error, Lost):

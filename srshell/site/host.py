@@ -36,7 +36,7 @@ from srshell.site.errors import readable_errors
 from srshell.site.exports import Exports
 from srshell.site.faults import Faults, FaultyNetwork, SlowDisk
 from srshell.site.journal import Journal
-from srshell.site.process_lock import lock_site
+from srshell.site.process_lock import leave_site, lock_site
 from srshell.site.replicas import HostedReplica, Replicas
 from srshell.site.rpc import DATA_BYTES_MAX
 from srshell.site.settings import SiteSettings
@@ -108,7 +108,7 @@ class Site:
             )
             await site._begin()
         except BaseException:
-            lock.release()
+            leave_site(lock)
             raise
         return site
 
@@ -338,7 +338,7 @@ class Site:
             await self._replicas.close()
             await self._store.close()
         self._journal.close()
-        self._lock.release()
+        leave_site(self._lock)
 
     async def _begin(self) -> None:
         """Open the replicas, then let peers and clients in."""

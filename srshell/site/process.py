@@ -23,7 +23,7 @@ import sys
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from srshell.model.errors import SrError
 from srshell.model.identity import check_identity, check_name
@@ -95,6 +95,14 @@ async def serve(settings: SiteSettings, ready: Callable[[], None]) -> None:
     await server.close()
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with our own status for a call that cannot be read."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong."""
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
+
+
 class _Starter:
     """The pipe to whoever started this process, who waits for one line."""
 
@@ -115,7 +123,7 @@ class _Starter:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("srshell site", description="Serve one array.")
+    parser = _Parser("srshell site", description="Serve one array.", allow_abbrev=False)
     parser.add_argument("--array", required=True, help="name of the array")
     parser.add_argument("--fabric", required=True, help="identity of the fabric")
     parser.add_argument("--directory", required=True, type=Path, help="the site's own files")

@@ -11,6 +11,7 @@ Always true:
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -86,6 +87,13 @@ def lock_site(settings: SiteSettings) -> LockFile:
         facts = f"{settings.directory}: {error.strerror}"
         home = str(settings.directory)
         raise SrError.make("SR9006", facts=facts, fabric=home, example="DIR") from error
+
+
+def leave_site(lock: LockFile) -> None:
+    """Be the site no longer: take the own name out of the lock file, then let go of it.  Blocks."""
+    with suppress(OSError):
+        os.truncate(lock.path, 0)
+    lock.release()
 
 
 def living_site(lock_path: Path) -> ProcessMark | None:

@@ -14,6 +14,7 @@ Always true:
 
 from __future__ import annotations
 
+import functools
 import inspect
 import struct
 import typing
@@ -32,7 +33,7 @@ __all__ = [
     "NOTHING",
     "PING",
     "PROTOCOL",
-    "VERBS",
+    "VERB_NAMES",
     "Answer",
     "Call",
     "Failure",
@@ -43,6 +44,7 @@ __all__ = [
     "Verb",
     "Welcome",
     "encode",
+    "find_verb",
     "pack_result",
 ]
 
@@ -107,7 +109,6 @@ class Verb:
     """One method of `SiteApi`, as it crosses the wire."""
 
     name: str
-    method: Callable[..., Coroutine[Any, Any, Any]]
     names: tuple[str, ...]  # of the arguments, in their order
     arguments: type[msgspec.Struct]
     _decode_arguments: Callable[[bytes], msgspec.Struct]
@@ -157,7 +158,6 @@ def _read_verb(name: str, method: Callable[..., Coroutine[Any, Any, Any]]) -> Ve
     )
     return Verb(
         name=name,
-        method=method,
         names=tuple(parameter.name for parameter in parameters),
         arguments=arguments,
         decode_arguments=msgspec.msgpack.Decoder(arguments).decode,
@@ -166,11 +166,23 @@ def _read_verb(name: str, method: Callable[..., Coroutine[Any, Any, Any]]) -> Ve
 
 
 #: Every verb but `close`, which ends the connection and not the site.
-VERBS: Final[dict[str, Verb]] = {
-    name: _read_verb(name, method)
+VERB_NAMES: Final[frozenset[str]] = frozenset(
+    name
     for name, method in vars(SiteApi).items()
     if inspect.iscoroutinefunction(method) and name != "close"
-}
+)
+
+
+@functools.cache
+def find_verb(name: str) -> Verb:
+    """Return a verb; its types are looked at when it is used first.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    if name not in VERB_NAMES:
+        raise KeyError(name)
+    return _read_verb(name, getattr(SiteApi, name))
 
 
 def pack_result(value: object) -> Raw:

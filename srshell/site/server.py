@@ -165,9 +165,9 @@ class _Caller:
     async def _run(self, call: rpc.Call) -> Any:  # noqa: ANN401 - each verb has its own type
         if call.verb == rpc.PING:
             return None
-        verb = rpc.VERBS.get(call.verb)
-        if verb is None:
+        if call.verb not in rpc.VERB_NAMES:
             raise _other_version(f"this site does not know the verb {call.verb!a}")
+        verb = rpc.find_verb(call.verb)
         arguments = verb.decode_arguments(call.arguments)
         self._check_term(call.verb)
         result = await getattr(self.site, verb.name)(**arguments)
