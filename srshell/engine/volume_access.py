@@ -103,11 +103,20 @@ class VolumeAccess:
 
 
 async def _last_of(parts: list[asyncio.Future[int]]) -> int:
-    """Wait for all parts of a write; the last LSN, or the first error after all have ended."""
+    """Wait for all parts of a write; return the last LSN, or raise after all have ended.
+
+    Only a write of which no part was made was refused; otherwise its outcome is unknown.
+    """
     if len(parts) == 1:
         return await parts[0]
     results = await asyncio.gather(*parts, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return max(result for result in results if isinstance(result, int))
+    errors = [result for result in results if isinstance(result, BaseException)]
+    if not errors:
+        return max(result for result in results if isinstance(result, int))
+    refusals = [error for error in errors if isinstance(error, SrError) and error.code == "SR9224"]
+    if len(refusals) == len(results):
+        raise refusals[0]
+    for error in errors:
+        if error not in refusals:
+            raise error
+    raise SrError.make("SR9225", facts=f"a part of it was refused: {refusals[0].message}")
