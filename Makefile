@@ -5,10 +5,11 @@
 #   make check    style, types and import contracts
 #   make bench    measured beside the smallest program that does the same
 #   make soak     the long forms of the tests
+#   make docs     the pages that are made from the code
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test check format bench soak venv pins clean
+.PHONY: help demo test check format bench soak docs venv pins clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -61,6 +62,9 @@ bench: $(READY)
 
 soak: $(READY)
 	@$(BIN)/python -m tests.soak
+
+docs: $(READY)
+	@$(BIN)/python -m tests.docs.commands_page
 
 # After a change of dependencies: install the newest versions into an empty .venv, test, then write them down.
 pins: $(READY)
