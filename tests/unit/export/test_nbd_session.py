@@ -1,6 +1,7 @@
 """One client on a real socket: order, ownership, limits, and every way to leave."""
 
 import asyncio
+import struct
 from collections.abc import Awaitable
 from pathlib import Path
 
@@ -154,6 +155,42 @@ async def test_an_error_of_the_device_is_told(
         assert await client.simple_reply() == (1, code)
         device.futures[1].set_result(None)
         assert await client.simple_reply() == (2, 0)
+
+
+@attrs.define(eq=False)
+class RefusingDevice(MemoryDevice):
+    """Refuses a write before there is anything to wait for."""
+
+    def write(  # type: ignore[override]  # any awaitable will do
+        self, offset: int, data: Buffer, fua: bool
+    ) -> Awaitable[None]:
+        raise DeviceError("EROFS", "this side is secondary")
+
+
+async def test_a_refusal_without_waiting_is_told_too(tmp_path: Path) -> None:
+    async with serving(tmp_path, RefusingDevice()) as at:
+        client = await at.client(structured=True)
+        client.send(wire.write(0, b"x"))
+        (reply,) = wire.parse_replies(await client.receive(26 + 22))
+        assert (reply.error, reply.data[6:]) == (wire.EPERM, b"this side is secondary")
+
+
+async def test_what_is_allocated_is_asked_of_the_device(tmp_path: Path) -> None:
+    async with serving(tmp_path) as at:
+        client = await at.client(name=None)
+        await client.receive(18)
+        client.send(wire.client_flags() + wire.option(wire.OPT_STRUCTURED_REPLY))
+        client.send(wire.meta(wire.OPT_SET_META, "vol", "base:allocation") + wire.go("vol"))
+        while (await client.option_reply()).option != wire.OPT_GO:
+            pass
+        while (await client.option_reply()).kind != wire.REP_ACK:
+            pass
+        client.send(wire.write(4096, b"x") + wire.request(wire.FLUSH))
+        for _ in range(2):
+            assert await client.simple_reply() == (7, 0)
+        client.send(wire.request(wire.BLOCK_STATUS, 0, 12288))
+        (reply,) = wire.parse_replies(await client.receive(20 + 4 + 3 * 8))
+        assert reply.data == struct.pack(">7I", 1, 4096, 3, 4096, 0, 4096, 3)
 
 
 async def test_a_fault_in_the_device_is_an_io_error_and_is_logged(
