@@ -81,8 +81,13 @@ class Evidence:
 class Backend(Protocol):
     """Runs the sites of a fabric.  Every method may raise `SrError`."""
 
-    name: str
-    rpo_guarantee: RpoGuarantee
+    @property
+    def name(self) -> str:
+        """Name of the engine."""
+
+    @property
+    def rpo_guarantee(self) -> RpoGuarantee:
+        """What an acknowledgement is worth."""
 
     async def start(self, plan: SitePlan, *, held: bool = False) -> SiteStanding:
         """Watch over a site from now on: find it running, or start it unless it is held.

@@ -10,6 +10,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import attrs
@@ -83,16 +84,7 @@ class PlainBacking:
 
     async def ranges(self, offset: int, length: int) -> list[Range]:
         """Tell holes from data."""
-        found: list[Range] = []
-        position, end = offset, offset + length
-        for start, size in await self._file.data_ranges(offset, length):
-            if start > position:
-                found.append((start - position, RangeFlag.HOLE | RangeFlag.ZERO))
-            found.append((size, RangeFlag(0)))
-            position = start + size
-        if position < end:
-            found.append((end - position, RangeFlag.HOLE | RangeFlag.ZERO))
-        return found
+        return with_holes(offset, length, await self._file.data_ranges(offset, length))
 
     async def is_blank(self, size_bytes: int) -> bool:
         """Whether the first ``size_bytes`` read as zeros; holes are not read."""
@@ -156,8 +148,14 @@ class ReplicaBacking:
             await self._replica.zero(self._name, offset, length)
 
     async def ranges(self, offset: int, length: int) -> list[Range]:
-        """Say nothing about holes: records in the log may lie over them."""
-        return [(length, RangeFlag(0))]
+        """Tell holes from data: what neither the file nor a record in the log covers is a hole."""
+        core = self._replica.core
+        volume = core.volumes.index[self._name]
+        # The records are picked first: one that is applied meanwhile is found in the file as well.
+        records = core.overlay.covering(volume, offset, length, core.committed_lsn)
+        data = await core.volumes.data_ranges(volume, offset, length)
+        data += [(record.offset, record.length) for record in records]
+        return with_holes(offset, length, sorted(data))
 
     async def close(self) -> None:
         """Nothing: the replica is closed by its host."""
@@ -188,3 +186,19 @@ class NoBacking:
 
     async def close(self) -> None:
         """Nothing."""
+
+
+def with_holes(offset: int, length: int, data: Iterable[tuple[int, int]]) -> list[Range]:
+    """Describe a range of which the sorted (offset, length) of ``data`` may hold data."""
+    found: list[Range] = []
+    position, end = offset, offset + length
+    for start, size in data:
+        begin, stop = min(max(start, position), end), min(start + size, end)
+        if begin > position:
+            found.append((begin - position, RangeFlag.HOLE | RangeFlag.ZERO))
+        if stop > begin:
+            found.append((stop - begin, RangeFlag(0)))
+        position = max(begin, stop)
+    if position < end:
+        found.append((end - position, RangeFlag.HOLE | RangeFlag.ZERO))
+    return found

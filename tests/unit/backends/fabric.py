@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from srshell.backends.base import SitePlan, SiteStanding, SiteState
+from srshell.backends.base import Backend, SitePlan, SiteStanding, SiteState
 from srshell.backends.native import NativeBackend
 from srshell.backends.supervisor import Pace
 from srshell.model.inventory import PoolKind
@@ -47,7 +47,7 @@ async def add_volumes(site: SiteApi, place: Path, array: str) -> None:
         await site.create_volume(SiteVolume(name, "", size_bytes, 4096, log, f"Pool{array}"))
 
 
-async def pair(owner: NativeBackend, place: Path, *, direct_commits: bool = False) -> None:
+async def pair(owner: Backend, place: Path, *, direct_commits: bool = False) -> None:
     """Replicate volA of site A to volB of site B, and wait until they are in sync."""
     for array in ("A", "B"):
         await owner.start(SitePlan(array, direct_commits=direct_commits))
@@ -59,7 +59,7 @@ async def pair(owner: NativeBackend, place: Path, *, direct_commits: bool = Fals
     await in_sync(owner, "A")
 
 
-async def in_sync(owner: NativeBackend, array: str) -> None:
+async def in_sync(owner: Backend, array: str) -> None:
     """Wait until a site says that its group is in sync."""
     site = owner.site(array)
     while (await site.replica(PARTNERSHIP)).flow is not Flow.LIVE:
@@ -87,7 +87,7 @@ async def restarted(owner: NativeBackend, array: str, times: int = 1) -> SiteSta
     return await stands(owner, array, holds)
 
 
-def _spec(owner: NativeBackend, place: Path, array: str, peer: str) -> ReplicaSpec:
+def _spec(owner: Backend, place: Path, array: str, peer: str) -> ReplicaSpec:
     pool = place / f"Pool{array}"
     first = array < peer
     return ReplicaSpec(
