@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 import attrs
 
@@ -55,12 +54,6 @@ class NbdServer:
         self._listener = await asyncio.get_running_loop().create_unix_server(
             self._session, sock=self._socket.take(), backlog=128
         )
-
-    def uri(self, name: str) -> str:
-        """Return the address of an export, as every NBD client takes it."""
-        assert self._socket is not None, "a server has an address once it has started"
-        socket_path = quote(str(self._socket.path.absolute()))
-        return f"nbd+unix:///{quote(name, safe='')}?socket={socket_path}"
 
     def clients(self, name: str | None = None) -> int:
         """Return how many clients an export has, or how many there are in all."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 
 from srshell.export.nbd_server import NbdServer
+from srshell.site.exports import nbd_uri
 from srshell.storage import DeviceExecutor, OsDisk, open_block_file
 from tests import needs
 from tests.interop.file_device import FileDevice
@@ -73,9 +74,10 @@ async def served(
         device = FileDevice(file, read_only)
         server = NbdServer({name: device}.get, lambda: [name])
         # A path that must be escaped in an address.
-        await server.start(folder / "n b&d=%")
+        socket_path = folder / "n b&d=%"
+        await server.start(socket_path)
         try:
-            yield Served(device, path, server.uri(name), server)
+            yield Served(device, path, nbd_uri(socket_path, name), server)
         finally:
             assert await server.close(drain_seconds=10) == 0
     executor.shutdown()

@@ -43,13 +43,6 @@ async def test_the_socket_is_the_owners_alone(tmp_path: Path) -> None:
     assert not at.path.exists()
 
 
-async def test_an_address_is_escaped_where_it_must_be(tmp_path: Path) -> None:
-    folder = tmp_path / "a b"
-    folder.mkdir()
-    async with serving(folder) as at:
-        assert at.server.uri("x/y?") == f"nbd+unix:///x%2Fy%3F?socket={tmp_path}/a%20b/nbd"
-
-
 async def test_the_empty_name_stands_for_the_only_export(tmp_path: Path) -> None:
     """``nbd+unix:///?socket=...`` is what people type first."""
     async with serving(tmp_path) as at:
