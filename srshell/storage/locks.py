@@ -63,9 +63,14 @@ class LockFile:
         return cls(path, descriptor)
 
     def release(self) -> None:
-        """Let somebody else have it; a second call does nothing."""
+        """Let somebody else have it; a second call does nothing.
+
+        The note goes too: a process that lives on is not taken for the holder.
+        """
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
             with suppress(OSError):
                 os.close(descriptor)
 
