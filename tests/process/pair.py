@@ -36,6 +36,7 @@ from srshell.model.replica import (
 from srshell.site.api import FaultKind, PoolSpec, SiteVolume
 from srshell.site.client import SiteClient
 from srshell.site.process_lock import ProcessMark, living_site
+from srshell.site.settings import SiteSettings
 from tests.process.claims import Absence
 from tests.process.deadlines import until
 from tests.process.ledger import UNIT_BYTES, Ledger
@@ -132,7 +133,7 @@ class Pair:
 
     def mark(self, array: str) -> ProcessMark:
         """Return the living process of a site."""
-        mark = living_site(self._lock_path(array))
+        mark = living_site(self.settings(array).lock_path)
         assert mark is not None, f"site {array} does not live"
         return mark
 
@@ -172,9 +173,9 @@ class Pair:
 
         await until(ask, f"{array} answers")
 
-    def _lock_path(self, array: str) -> Path:
-        plan = SitePlan(array)
-        return site_settings(plan, self.folder, FABRIC, self.backend.owner_term).lock_path
+    def settings(self, array: str) -> SiteSettings:
+        """Return how a site is set up."""
+        return site_settings(SitePlan(array), self.folder, FABRIC, self.backend.owner_term)
 
     # What must hold in the end.
 
