@@ -79,7 +79,8 @@ def lock_site(settings: SiteSettings) -> LockFile:
         mark = ProcessMark.of(os.getpid())
         return LockFile.take(str(path), f"{mark}\n")
     except AlreadyLocked as error:
-        facts = f"site {settings.array} runs as process {lock_note(str(path)).split()[0]}"
+        pid = lock_note(str(path)).partition(" ")[0] or "?"
+        facts = f"site {settings.array} runs as process {pid}"
         raise SrError.make("SR9221", facts=facts, file=str(path)) from error
     except StorageError as error:
         raise to_sr_error(error) from error
