@@ -105,6 +105,8 @@ class _RemoteSite:
             raise SrError.make("SR9999", problem=f"site {self.array}, {error}") from error
 
     async def _connected(self) -> Connection:
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
         async with self._connecting:
             if self._connection is None or self._connection.closed:
                 self._connection = await self._connect()

@@ -14,14 +14,17 @@ import asyncio
 import contextlib
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from srshell.model.errors import SrError
 from srshell.site import rpc
 
-_READ_BYTES = 256 * 1024
+_READ_BYTES: Final = 256 * 1024
+
+#: Id of pings that nobody waits for: any word of the site will do.
+_WATCHDOG_ID: Final = 0
 
 
 class Lost(Exception):
@@ -43,6 +46,10 @@ class Connection:
     _silence_seconds: float
     _ids: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1), init=False)
     _waiting: dict[int, asyncio.Future[rpc.Answer]] = attrs.field(factory=dict, init=False)
+    #: When the site said something last, or was asked something after a rest (loop's time).
+    _heard: float = attrs.field(default=0.0, init=False)
+    _pinged: bool = attrs.field(default=False, init=False)
+    _watchdog: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
     _receiving: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _end: str = attrs.field(default="", init=False)
 
@@ -94,7 +101,11 @@ class Connection:
 
     async def ping(self) -> None:
         """Return when the site has answered; raises `Lost` or `Silent`."""
-        await self._ask(rpc.PING, rpc.NOTHING)
+        try:
+            async with asyncio.timeout(self._silence_seconds):
+                await self._ask(rpc.PING, rpc.NOTHING)
+        except TimeoutError:
+            raise self._silent() from None
 
     async def close(self) -> None:
         """Hang up; what waits for an answer is `Lost`."""
@@ -107,26 +118,45 @@ class Connection:
         if self._end:
             raise Lost(self._end)
         number = next(self._ids)
-        future: asyncio.Future[rpc.Answer] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[rpc.Answer] = loop.create_future()
+        if not self._waiting:
+            self._heard = loop.time()
         self._waiting[number] = future
+        if self._watchdog is None:
+            self._watchdog = loop.call_later(self._silence_seconds, self._check_silence)
         try:
             self._writer.write(rpc.encode(rpc.Call(number, verb, arguments)))
-            await self._wait(future, patient=verb != rpc.PING)
-            return future.result()
+            return await future
         finally:
             del self._waiting[number]
 
-    async def _wait(self, future: asyncio.Future[rpc.Answer], *, patient: bool) -> None:
-        """Wait for an answer; if we are patient, as long as pings are answered."""
-        while not (await asyncio.wait({future}, timeout=self._silence_seconds))[0]:
-            if not patient:
-                raise Silent(f"no answer within {self._silence_seconds:g} s")
-            await self._ask(rpc.PING, rpc.NOTHING)
+    def _check_silence(self) -> None:
+        """Ping a site that has said nothing for a while; give it up if it stays silent."""
+        self._watchdog = None
+        if not self._waiting or self._end:
+            return
+        loop = asyncio.get_running_loop()
+        left = self._heard + self._silence_seconds - loop.time()
+        if left <= 0 and self._pinged:
+            self._fail_waiting(self._silent())
+            return
+        if left <= 0:
+            self._pinged = True
+            self._heard = loop.time()
+            self._writer.write(rpc.encode(rpc.Call(_WATCHDOG_ID, rpc.PING)))
+            left = self._silence_seconds
+        self._watchdog = loop.call_later(left, self._check_silence)
+
+    def _silent(self) -> Silent:
+        return Silent(f"no answer within {self._silence_seconds:g} s")
 
     async def _receive(self) -> None:
         reason = "the site closed the connection"
         try:
             while data := await self._reader.read(_READ_BYTES):
+                self._heard = asyncio.get_running_loop().time()
+                self._pinged = False
                 for message in self._framer.feed(data):
                     self._take(message)
         except (OSError, rpc.RpcError) as error:
@@ -149,9 +179,14 @@ class Connection:
             return
         self._end = reason
         self._writer.close()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._fail_waiting(Lost(reason))
+
+    def _fail_waiting(self, error: Lost | Silent) -> None:
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(Lost(reason))
+                future.set_exception(error)
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:

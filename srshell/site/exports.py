@@ -24,8 +24,9 @@ from srshell.site.devices import ExportedVolume
 from srshell.site.journal import Journal
 from srshell.site.store import Store
 
-#: How long calls of a client may take that is being disconnected.
+#: How long calls of a client may take that is being disconnected, and when the site ends.
 _DRAIN_SECONDS: Final = 10.0
+_FAREWELL_SECONDS: Final = 3.0
 
 
 @attrs.define(eq=False)
@@ -120,7 +121,7 @@ class Exports:
 
     async def close(self) -> None:
         """Answer what is under way, disconnect everybody, listen no more."""
-        await self._server.close(_DRAIN_SECONDS)
+        await self._server.close(_FAREWELL_SECONDS)
         await self.disconnected()
 
     def _find(self, name: str) -> ExportedVolume | None:

@@ -87,29 +87,29 @@ class Site:
         lock = await asyncio.to_thread(lock_site, settings)
         try:
             store = await Store.open(settings, raw)
-            journal = Journal(wall_seconds)
-            exports = Exports(store, journal)
-
-            def on_change(hosted: HostedReplica) -> None:
-                exports.refresh(tuple(volume.name for volume in hosted.data))
-
-            site = cls(
-                settings=settings,
-                owner_term=settings.owner_term,
-                lock=lock,
-                store=store,
-                replicas=Replicas(store, network, journal, on_change),
-                exports=exports,
-                journal=journal,
-                faults=faults,
-                network=network,
-                started_unix=wall_seconds(),
-                wall_seconds=wall_seconds,
-            )
-            await site._begin()
         except BaseException:
             leave_site(lock)
             raise
+        journal = Journal(wall_seconds)
+        exports = Exports(store, journal)
+
+        def on_change(hosted: HostedReplica) -> None:
+            exports.refresh(tuple(volume.name for volume in hosted.data))
+
+        site = cls(
+            settings=settings,
+            owner_term=settings.owner_term,
+            lock=lock,
+            store=store,
+            replicas=Replicas(store, network, journal, on_change),
+            exports=exports,
+            journal=journal,
+            faults=faults,
+            network=network,
+            started_unix=wall_seconds(),
+            wall_seconds=wall_seconds,
+        )
+        await site._begin()
         return site
 
     @property
@@ -130,6 +130,7 @@ class Site:
 
     async def describe(self) -> SiteReport:
         """See `SiteApi.describe`."""
+        self._check_open()
         store = self._store
         pools = await asyncio.gather(*(pool.usage() for pool in list(store.pools.values())))
         return SiteReport(
@@ -331,14 +332,16 @@ class Site:
         if self._closing:
             return
         self._closing = True
-        if self._listener is not None:
-            self._listener.close()
-        await self._exports.close()
-        async with self._store.changing:
-            await self._replicas.close()
-            await self._store.close()
-        self._journal.close()
-        leave_site(self._lock)
+        try:
+            if self._listener is not None:
+                self._listener.close()
+            await self._exports.close()
+            async with self._store.changing:
+                await self._replicas.close()
+                await self._store.close()
+            self._journal.close()
+        finally:
+            leave_site(self._lock)
 
     async def _begin(self) -> None:
         """Open the replicas, then let peers and clients in."""
