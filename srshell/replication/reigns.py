@@ -35,7 +35,10 @@ def next_epoch(superblock: Superblock, nonce: int) -> Epoch:
 
 
 def begin_era(superblock: Superblock, epoch: Epoch, start_lsn: int) -> Superblock:
-    """Append an era.  Raises RefusedStep when the history is full or the epoch is not newer."""
+    """Append an era.  Raises RefusedStep when the history is full or the epoch is not newer.
+
+    A side's own epoch is no promise: it may have to follow a peer that leads in a lower one.
+    """
     if len(superblock.history) >= HISTORY_LIMIT:
         message = (
             f"the history holds {HISTORY_LIMIT} epochs; it is shortened once both sides are in sync"
@@ -45,7 +48,7 @@ def begin_era(superblock: Superblock, epoch: Epoch, start_lsn: int) -> Superbloc
     if epoch.number <= max(newest, superblock.promised_epoch - 1):
         raise RefusedStep(f"epoch {epoch.number} is not newer than epoch {newest}")
     history = (*superblock.history, Era(epoch, start_lsn))
-    return attrs.evolve(superblock, history=history, promised_epoch=epoch.number)
+    return attrs.evolve(superblock, history=history)
 
 
 def go_alone(superblock: Superblock, epoch: Epoch, tail_lsn: int, now_unix: float) -> Superblock:
