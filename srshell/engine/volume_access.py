@@ -39,7 +39,7 @@ class VolumeAccess:
             self._submit(RecordKind.WRITE, index, offset + start, data[start : start + piece_bytes])
             for start in range(0, len(data), piece_bytes)
         ]
-        return await _last_of(parts)
+        return await _last_of(parts, volume)
 
     async def clear(self, kind: RecordKind, volume: str, offset: int, length: int) -> int:
         """Make a range read as zeros (kinds ZERO and TRIM); raises as `write` does."""
@@ -102,7 +102,7 @@ class VolumeAccess:
         return ""
 
 
-async def _last_of(parts: list[asyncio.Future[int]]) -> int:
+async def _last_of(parts: list[asyncio.Future[int]], volume: str) -> int:
     """Wait for all parts of a write; return the last LSN, or raise after all have ended.
 
     Only a write of which no part was made was refused; otherwise its outcome is unknown.
@@ -119,4 +119,5 @@ async def _last_of(parts: list[asyncio.Future[int]]) -> int:
     for error in errors:
         if error not in refusals:
             raise error
-    raise SrError.make("SR9225", facts=f"a part of it was refused: {refusals[0].message}")
+    facts = f"a part of it was refused: {refusals[0].message}"
+    raise SrError.make("SR9225", facts=facts, volume=volume)
