@@ -117,15 +117,21 @@ class PeerLink:
     async def accept(self, link: Link, hello: Hello) -> None:
         """Take a link that the peer dialled; its Hello was read already."""
         if not self.wanted:
-            reason = "suspended" if self._core.superblock.suspended else "not started"
             with suppress(LinkClosed):
-                link.send(Refused("SR8004", f"the other side is {reason}"))
+                link.send(Refused("SR8004", f"the other side {self._unwilling()}"))
             link.close()
             return
         try:
             await self._establish(link, hello)
         except LinkClosed as error:
             self._set_state(LinkState.CONNECTING, error.reason)
+
+    def _unwilling(self) -> str:
+        """Say why this side wants no link now."""
+        superblock = self._core.superblock
+        if self._core.failure or superblock.data is ReplicaData.FAILED:
+            return "has failed"
+        return "is suspended" if superblock.suspended else "is not started"
 
     async def _establish(self, link: Link, hello: Hello | None) -> None:
         """Shake hands and serve the link until it closes."""
