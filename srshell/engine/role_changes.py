@@ -11,6 +11,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
@@ -202,12 +203,15 @@ async def suspend(replica: Replica) -> None:
         raise SrError.make("SR6017", group=core.superblock.group)
     if core.superblock.suspended:
         return
-    await _tell_peer(replica, core.superblock.on_peer_loss, may_ack_alone=True)
     async with link.linking:
         async with core.transition:
+            # Held until the link is closed: a fence that ended in between would take back what the
+            # peer was just told.
+            await _tell_peer(replica, core.superblock.on_peer_loss, may_ack_alone=True)
             await core.persist(lambda sb: attrs.evolve(sb, suspended=True))
-        await link.close("suspended")
-        if source.phase not in ACKS_ALONE:
+            await link.close("suspended")
+        # A primary that crashed still has to meet its peer before it leads.
+        if source.phase not in ACKS_ALONE | {Phase.READ_ONLY}:
             replica.carry_out(source.handle(machine.Part()))
             while source.phase is Phase.PARTING:
                 await core.progressed()
@@ -256,19 +260,33 @@ async def resume(replica: Replica, *, alone: bool) -> None:
 
 
 async def set_policy(replica: Replica, policy: OnPeerLoss) -> None:
-    """Change what happens when the peer is lost; the peer holds it before this side uses it."""
+    """Change what happens when the peer is lost.
+
+    The peer knows that this side may go on alone for as long as that is so: it is told before a change
+    to ``continue`` and after a change from it.
+    """
     core = replica.core
     source = core.source
     if source is None:
         raise SrError.make("SR6017", group=core.superblock.group)
     if core.superblock.on_peer_loss is policy:
         return
-    if core.superblock.started:
-        await _tell_peer(replica, policy, may_ack_alone=core.superblock.alone)
     async with core.transition:
+        if policy is OnPeerLoss.CONTINUE:
+            await _tell_peer_of_policy(replica, policy)
         await core.persist(lambda sb: attrs.evolve(sb, on_peer_loss=policy))
+        if policy is not OnPeerLoss.CONTINUE:
+            # What it no longer allows itself may be told afterwards, or at the next handshake.
+            with suppress(SrError):
+                await _tell_peer_of_policy(replica, policy)
     replica.carry_out(source.handle(machine.PolicyChanged(policy)))
     core.tell("state", f"on peer loss: {policy.value}")
+
+
+async def _tell_peer_of_policy(replica: Replica, policy: OnPeerLoss) -> None:
+    superblock = replica.core.superblock
+    if superblock.started:
+        await _tell_peer(replica, policy, may_ack_alone=superblock.alone)
 
 
 async def give_up(replica: Replica, branch_directory: str) -> str:
