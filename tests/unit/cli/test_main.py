@@ -1,0 +1,216 @@
+"""The command line: exit codes, JSON, errors, and nothing that looks like a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from srshell import __version__
+from srshell.cli import main
+from srshell.cli.main import main as run
+from srshell.cli.surroundings import Exit
+from srshell.fabric.commands import COMMANDS
+from srshell.fabric.control_http import ControlHttp
+from tests.unit.fabric.conftest import Opener, protect
+from tests.unit.fabric.fakes import FakeWorld
+from tests.unit.fabric.serving import Served, serve
+
+pytest_plugins = ["tests.unit.fabric.conftest"]
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def served(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """A protected fabric that the environment names."""
+    with serve(opener) as fabric:
+        fabric.loop.run(protect(fabric.session, opener))
+        monkeypatch.setenv("SRSHELL_FABRIC", str(fabric.directory))
+        yield fabric
+
+
+def test_success_prints_the_result_and_nothing_else(served: Served, capsys: Capture) -> None:
+    """Standard error is empty on success."""
+    assert main(["groups"]) == Exit.OK
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].split() == ["GROUP", "ARRAY", "PEER", "STATE", "DATA"]
+    assert err == ""
+
+
+def test_json_is_the_report_itself(served: Served, capsys: Capture) -> None:
+    """``--json`` may stand before the command or after it."""
+    for words in (["status", "--json"], ["--json", "status"]):
+        assert main(words) == Exit.OK
+        report = json.loads(capsys.readouterr().out)
+        assert report["schema"] == "srshell.status/1"
+        assert [row["name"] for row in report["groups"]] == ["PriRG", "RecRG"]
+
+
+def test_a_refusal_is_exit_1_with_four_lines(served: Served, capsys: Capture) -> None:
+    """Code and sentence, rule, facts, mend; nothing on standard output."""
+    assert main(["failover", "PriRG", "--planned"]) == Exit.FAILED
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("SR0101 ")
+    assert err.splitlines()[-1] == "  mend   srshell failover PriRG --planned --confirm RecRG"
+
+
+def test_a_refusal_is_json_when_json_is_asked_for(served: Served, capsys: Capture) -> None:
+    """The error object goes to standard error."""
+    assert main(["group", "show", "Nothing", "--json"]) == Exit.FAILED
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert set(json.loads(err)) >= {"schema", "code", "message", "rule", "facts", "mend"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["grops"], ["pair", "A"], ["--fabrik", "x", "status"], ["--fabric"], ["plan", "nonsense"],
+     ["--profile", "lax", "info"], ["provision", "V", "--size", "huge"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_cannot_be_read_is_exit_64(words: list[str], capsys: Capture) -> None:
+    """Usage errors are told apart from refusals, and need no owner."""
+    assert main(words) == Exit.USAGE
+    assert capsys.readouterr().err.startswith("SR000")
+
+
+def test_no_owner_is_exit_3(tmp_path: Path, capsys: Capture) -> None:
+    """A script can tell a fabric that is down from a command that was refused."""
+    assert main(["--fabric", str(tmp_path), "--no-start", "status"]) == Exit.UNREACHABLE
+    assert capsys.readouterr().err.startswith("SR9001")
+
+
+def test_a_directory_that_cannot_be_made_is_exit_3(tmp_path: Path, capsys: Capture) -> None:
+    """The reason is the system's."""
+    (tmp_path / "file").write_text("")
+    assert main(["--fabric", str(tmp_path / "file" / "fabric"), "info"]) == Exit.UNREACHABLE
+    assert "Not a directory" in capsys.readouterr().err
+
+
+def test_status_returns_the_worst_health(served: Served, world: FakeWorld, capsys: Capture) -> None:
+    """0 normal, 1 warning, 2 critical: made for monitoring."""
+    assert main(["status"]) == Exit.OK
+    assert main(["suspend", "PriRG"]) == Exit.OK
+    assert main(["status", "PriRG"]) == Exit.FAILED
+    world.down("A")
+    assert main(["status"]) == Exit.CRITICAL
+    assert "—" in capsys.readouterr().out
+
+
+def test_verify_that_finds_differences_is_exit_1(
+    served: Served, world: FakeWorld, capsys: Capture
+) -> None:
+    """The comparison succeeded, the sides did not pass."""
+    assert main(["verify", "PriRG"]) == Exit.OK
+    world.differing_blocks = 3
+    assert main(["verify", "PriRG"]) == Exit.FAILED
+    assert "3 of 100 blocks differ" in capsys.readouterr().out
+
+
+def test_a_change_prints_its_result(served: Served, capsys: Capture) -> None:
+    """The job behind it is not the person's business, unless it is asked for."""
+    assert main(["failover", "PriRG", "--planned", "--confirm", "RecRG", "--json"]) == Exit.OK
+    report = json.loads(capsys.readouterr().out)
+    assert (report["new_primary"], report["lost_writes"]) == ("RecRG", 0)
+    assert main(["failback", "PriRG", "--confirm", "PriRG", "--bg", "--json"]) == Exit.OK
+    number = json.loads(capsys.readouterr().out)["job"]["id"]
+    assert main(["job", str(number), "--wait"]) == Exit.OK
+
+
+def test_plan_is_a_dry_run(served: Served, world: FakeWorld, capsys: Capture) -> None:
+    """`srshell plan X` and `srshell X -n` print the same."""
+    assert main(["plan", "failover", "PriRG", "--planned"]) == Exit.OK
+    planned = capsys.readouterr().out
+    assert main(["failover", "PriRG", "--planned", "-n"]) == Exit.OK
+    assert capsys.readouterr().out == planned
+    assert main(["plan", "status"]) == Exit.FAILED
+
+
+def test_an_interrupt_detaches(
+    served: Served, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job goes on, and the person is told how to come back to it."""
+
+    get = ControlHttp.get
+
+    def interrupted(http: ControlHttp, path: str, timeout_seconds: float | None = 30.0) -> bytes:
+        if path.startswith("jobs/"):
+            raise KeyboardInterrupt
+        return get(http, path, timeout_seconds)
+
+    monkeypatch.setattr(ControlHttp, "get", interrupted)
+    assert main(["failover", "PriRG", "--planned", "--confirm", "RecRG"]) == Exit.INTERRUPTED
+    monkeypatch.undo()
+    err = capsys.readouterr().err
+    assert "goes on" in err
+    assert "--wait" in err
+
+
+def test_a_timeout_names_the_job(served: Served, world: FakeWorld, capsys: Capture) -> None:
+    """SR0106 is exit 1; the work goes on."""
+    main(["failover", "PriRG", "--planned", "--confirm", "RecRG"])
+    world.linked = False
+    for site in world.sites.values():
+        for partnership in site.replicas:
+            world.settle(partnership)
+    words = ["failback", "PriRG", "--confirm", "PriRG", "--timeout", "0.05"]
+    assert main(words) == Exit.FAILED
+    assert "srshell job " in capsys.readouterr().err
+
+
+def test_what_was_not_foreseen_is_a_code_and_a_log(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No traceback reaches a person; it is in the file that SR9999 names."""
+
+    def explode(_words: list[str]) -> int:
+        raise ZeroDivisionError("planned")
+
+    monkeypatch.setattr("srshell.cli.main._run", explode)
+    assert run(["status"]) == Exit.FAILED
+    err = capsys.readouterr().err
+    assert err.startswith("SR9999")
+    assert "Traceback" not in err
+    log = Path(err.split("details are in ")[1].split()[0])
+    assert "ZeroDivisionError: planned" in log.read_text()
+    log.unlink()
+
+
+def test_stop_without_an_owner_is_fine(tmp_path: Path, capsys: Capture) -> None:
+    """What is so already succeeds."""
+    assert main(["--fabric", str(tmp_path), "stop"]) == Exit.OK
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in COMMANDS.values() if not spec.hidden])
+def test_every_command_has_help(name: str, capsys: Capture) -> None:
+    """``--help`` shows the form, every option, and an example."""
+    assert main([*name.split(), "--help"]) == Exit.OK
+    out = capsys.readouterr().out
+    assert out.startswith(f"usage: srshell {name}")
+    assert COMMANDS[name].example in out
+
+
+def test_the_overview_names_every_command(capsys: Capture) -> None:
+    """Nothing is hidden from who asks for help."""
+    assert main(["--help"]) == Exit.OK
+    out = capsys.readouterr().out
+    assert all(f"  {spec.name} " in out for spec in COMMANDS.values() if not spec.hidden)
+    assert main(["--version"]) == Exit.OK
+    assert capsys.readouterr().out == f"srshell {__version__}\n"
+
+
+def test_a_reader_that_goes_away_is_no_error(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`srshell events | head -1` ends quietly."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        assert main(["groups"]) == Exit.OK
+        monkeypatch.undo()
