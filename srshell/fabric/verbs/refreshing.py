@@ -21,12 +21,11 @@ from srshell.fabric.verbs.groups import create_side
 from srshell.fabric.verbs.storage import update_pools
 from srshell.model.errors import SrError
 from srshell.model.inventory import Partnership, Provider
+from srshell.model.replica import ReplicaData
 from srshell.model.report import Note, RefreshReport
 from srshell.model.states import ReplicationState
 
 _S = ReplicationState
-#: States in which a group is still on its way to its first fence.
-_COPYING = frozenset({_S.READY, _S.REPLICATING})
 #: States that a first copy can be seen in, or after.
 _BEGUN = frozenset({_S.REPLICATING, _S.SYNCHRONIZING})
 #: How long the first copy may take to begin, in seconds.
@@ -144,16 +143,25 @@ async def _start(context: Context, partnership: Partnership) -> None:
 
 
 def _copying_groups(context: Context, arrays: tuple[str, ...]) -> tuple[str, ...]:
-    """Primary groups on these arrays, or copied to them, whose first copy is not complete."""
+    """Primary groups on these arrays, or copied to them, whose first copy is not complete.
+
+    Told by the data of the destination: the word may be another one while the link comes up.
+    """
     view = context.view()
-    return tuple(
-        view.primary_of(p.source) or p.source
-        for p in context.snapshot.partnerships
-        if set(arrays) & set(_arrays_of(context, p))
-        and set(p.refreshed) == set(_arrays_of(context, p))
-        and not p.torn_down
-        and view.state(view.primary_of(p.source) or p.source) in _COPYING
-    )
+    found = []
+    for partnership in context.snapshot.partnerships:
+        sides = _arrays_of(context, partnership)
+        primary = view.primary_of(partnership.source) or partnership.source
+        copy = view.report(partnership.other(primary))
+        if (
+            set(arrays) & set(sides)
+            and set(partnership.refreshed) == set(sides)
+            and not partnership.torn_down
+            and copy is not None
+            and copy.data in {ReplicaData.BLANK, ReplicaData.INCONSISTENT}
+        ):
+            found.append(primary)
+    return tuple(found)
 
 
 async def _wait_for_copies(context: Context, handle: JobHandle, groups: tuple[str, ...]) -> None:

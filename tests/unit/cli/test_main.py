@@ -27,7 +27,7 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def served(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A protected fabric that the environment names."""
-    with serve(opener) as fabric:
+    with serve(opener.open()) as fabric:
         fabric.loop.run(protect(fabric.session, opener))
         monkeypatch.setenv("SRSHELL_FABRIC", str(fabric.directory))
         yield fabric
@@ -135,7 +135,6 @@ def test_an_interrupt_detaches(
     served: Served, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job goes on, and the person is told how to come back to it."""
-
     get = ControlHttp.get
 
     def interrupted(http: ControlHttp, path: str, timeout_seconds: float | None = 30.0) -> bytes:

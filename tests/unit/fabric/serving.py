@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
 from srshell.fabric.control_server import ControlServer, listening_socket
 from srshell.fabric.reports import StoppedReport
 from srshell.fabric.session import FabricSession
 from srshell.fabric.threads import LoopThread
-from tests.unit.fabric.conftest import Opener
 
 
 class Served:
@@ -24,10 +23,9 @@ class Served:
 
 
 @contextmanager
-def serve(opener: Opener, profile: str | None = None) -> Iterator[Served]:
-    """Serve the opener's fabric as an owner does, until the block ends."""
+def serve(opened: AbstractAsyncContextManager[FabricSession]) -> Iterator[Served]:
+    """Open a fabric and serve it as an owner does, until the block ends."""
     loop = LoopThread()
-    opened = opener.open(profile)
     session = loop.run(opened.__aenter__())
     place = session.context.place
     path = Path(place.directory) / "api"

@@ -28,7 +28,7 @@ from tests.unit.fabric.serving import Served, serve
 @pytest.fixture
 def served(opener: Opener) -> Iterator[Served]:
     """A protected fabric that answers."""
-    with serve(opener) as fabric:
+    with serve(opener.open()) as fabric:
         fabric.loop.run(protect(fabric.session, opener))
         yield fabric
 
