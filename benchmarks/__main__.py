@@ -66,13 +66,16 @@ def main() -> int:
 
 
 def _table(rows: list[Row]) -> Table:
-    table = Table(title="srshell beside the smallest program that logs on two sides, then answers")
+    table = Table(
+        title="srshell beside the smallest program that logs on two sides, then answers",
+        caption="noisy: the smallest program itself varied too much to compare with",
+    )
     table.add_column("work", no_wrap=True)
     for name in ("srshell/s", "smallest/s", "ratio", "p50 ms", "p99 ms", "CPU us", "smallest us"):
         table.add_column(name, justify="right")
     table.add_column("note")
     for row in rows:
-        note = "yardstick too noisy to compare" if row.noisy else row.note
+        note = "noisy" if row.noisy else row.note
         table.add_row(
             row.work,
             f"{row.product:.0f}",

@@ -144,7 +144,7 @@ async def copy_row(pair: Pair, half_empty_bytes: int) -> Row:
     seconds = time.perf_counter() - before
     used = pair.cpu_seconds() - cpu
     copied = (await pair.report()).copied_bytes_total
-    note = f"{copied / half_empty_bytes:.3f} bytes sent for each allocated one"
+    note = f"{copied / half_empty_bytes:.2f} sent"
     blocks = half_empty_bytes / 4096
     return Row(
         "first copy, half-empty, MiB/s",
