@@ -1,4 +1,4 @@
-"""docs/commands.md is what the registry says now."""
+"""The page of commands is what the registry says now."""
 
 from srshell.fabric.commands import FAMILIES
 from tests.docs import commands_page
