@@ -1,6 +1,7 @@
 """A small fabric of sites in this process, and partnerships between them."""
 
 import asyncio
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,8 @@ from srshell.site.api import PoolSpec, SiteVolume
 from srshell.site.host import Site
 from srshell.site.rundir import run_directory
 from srshell.site.settings import SiteSettings
-from srshell.storage import RawDisk
+from srshell.storage import OsDisk, RawDisk, RawFile
+from srshell.storage.os_disk import OsHandle
 
 MIB: Final = 1024 * 1024
 IDENTITY: Final = "f" * 32
@@ -28,6 +30,36 @@ QUICK: Final = Limits(
     reconnect_seconds=0.02,
     reconnect_seconds_max=0.05,
 )
+
+
+@attrs.define(eq=False)
+class SyncHandle(OsHandle):
+    """An open file that tells of each sync before it is made."""
+
+    on_sync: Callable[[], None] = attrs.field(kw_only=True)
+
+    def datasync(self) -> None:
+        self.on_sync()
+        super().datasync()
+
+
+class SyncDisk(OsDisk):
+    """The system's files; counts their syncs, or lets them fail."""
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.syncs = 0
+        self.fails = fails
+
+    def open(self, path: str, *, writable: bool = True, lock: bool = True) -> RawFile:
+        file = super().open(path, writable=writable, lock=lock)
+        assert isinstance(file._handle, OsHandle)
+        file._handle = SyncHandle(file._handle.descriptor, on_sync=self._on_sync)
+        return file
+
+    def _on_sync(self) -> None:
+        self.syncs += 1
+        if self.fails:
+            raise OSError(errno.EIO, "Input/output error")
 
 
 @attrs.define(eq=False)
@@ -62,9 +94,11 @@ class Fabric:
         await site.add_pool(self.pool(array))
         return site
 
-    async def with_volumes(self, array: str = "A", *, sandbox: bool = False) -> Site:
+    async def with_volumes(
+        self, array: str = "A", *, raw: RawDisk | None = None, sandbox: bool = False
+    ) -> Site:
         """Open a site with a pool, a data volume of 8 MiB and a log of 12 MiB."""
-        site = await self.with_pool(array, sandbox=sandbox)
+        site = await self.with_pool(array, raw=raw, sandbox=sandbox)
         await site.create_volume(volume(f"vol{array}", pool=f"Pool{array}", size_bytes=8 * MIB))
         await site.create_volume(log(f"log{array}", pool=f"Pool{array}"))
         return site

@@ -108,6 +108,25 @@ async def test_clients_of_a_volume_stay_while_it_comes_under_protection(fabric: 
     client.close()
 
 
+@pytest.mark.parametrize("replicated", [False, True])
+async def test_every_request_of_a_client_is_carried_out(fabric: Fabric, replicated: bool) -> None:
+    """Flush, trim, zeros with and without space, and what is allocated."""
+    site = (await fabric.in_sync())[0] if replicated else await fabric.with_volumes("A")
+    await site.export("volA")
+    client = await _client(site, "volA")
+    assert await _write(client, 0, b"x" * 16384) == 0
+    for command, offset, flags in (
+        (wire.FLUSH, 0, 0),
+        (wire.TRIM, 4096, 0),
+        (wire.WRITE_ZEROES, 8192, 0),
+        (wire.WRITE_ZEROES, 12288, wire.NO_HOLE | wire.FUA),
+    ):
+        client.send(wire.request(command, offset, 0 if command == wire.FLUSH else 4096, flags))
+        assert await client.simple_reply() == (7, 0)
+    assert await site.read("volA", 0, 16384) == b"x" * 4096 + bytes(12288)
+    client.close()
+
+
 async def test_errors_reach_clients_as_numbers(fabric: Fabric) -> None:
     """EIO for a disk that failed."""
     a = await fabric.with_volumes("A")

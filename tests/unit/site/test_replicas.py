@@ -7,11 +7,18 @@ import pytest
 
 from srshell.codec.messages import PROTOCOL, Hello, Ping, Refused
 from srshell.model.errors import SrError
-from srshell.model.replica import Flow, LinkState, ReplicaData, ReplicaRole, Standing
+from srshell.model.replica import (
+    Flow,
+    LinkState,
+    OnPeerLoss,
+    ReplicaData,
+    ReplicaRole,
+    Standing,
+)
 from srshell.site import labels
 from srshell.site.host import Site
 from srshell.transport import Link, LinkClosed, StreamNetwork
-from tests.unit.site.hosting import MIB, PARTNERSHIP, Fabric, log, reported, volume
+from tests.unit.site.hosting import MIB, PARTNERSHIP, Fabric, SyncDisk, log, reported, volume
 
 STANDING = Standing("b" * 32, ReplicaRole.SECONDARY, ReplicaData.BLANK, (), 0, 0, 1, 0, -1)
 
@@ -286,6 +293,51 @@ async def test_a_damaged_side_can_be_torn_down(fabric: Fabric) -> None:
     assert (await a.describe()).problems == ()
     assert await a.read("volA", 0, 4) == b"kept"
     await a.create_replica(fabric.spec("A", "B", partnership="c" * 32))
+
+
+async def test_a_failed_side_can_be_torn_down(fabric: Fabric) -> None:
+    """Its disk took no write; what stands on the volume is not known, and not claimed."""
+    disk = SyncDisk()
+    a = await fabric.with_volumes("A", raw=disk)
+    await a.write("volA", 0, b"kept")
+    await a.create_replica(fabric.spec("A", "B"))
+    disk.fails = True
+    with pytest.raises(SrError):
+        await a.write("volA", 4096, b"lost")
+    assert (await a.replica(PARTNERSHIP)).data is ReplicaData.FAILED
+    disk.fails = False
+    assert await a.dismantle_replica(PARTNERSHIP) is None
+    assert await a.read("volA", 0, 4) == b"kept"
+    await a.write("volA", 0, b"mine")
+
+
+async def test_the_policy_of_a_group_is_changed(fabric: Fabric) -> None:
+    """And is there after a restart."""
+    a, _ = await fabric.in_sync()
+    await a.set_policy(PARTNERSHIP, OnPeerLoss.SUSPEND_IO)
+    a = await fabric.reopen("A")
+    assert (await a.replica(PARTNERSHIP)).on_peer_loss is OnPeerLoss.SUSPEND_IO
+
+
+async def test_only_a_split_side_gives_up(fabric: Fabric) -> None:
+    """A person names the loser, and there has to be one."""
+    a, _ = await fabric.in_sync()
+    with pytest.raises(SrError, match="SR6023"):
+        await a.give_up(PARTNERSHIP, str(fabric.place))
+
+
+async def test_an_address_that_is_taken_keeps_a_site_from_starting(fabric: Fabric) -> None:
+    """And it leaves nothing locked behind."""
+
+    async def accept(link: Link) -> None:
+        link.close()
+
+    await (await fabric.with_volumes("A")).close()
+    listener = await StreamNetwork().listen(fabric.settings("A").listen_address, accept)
+    with pytest.raises(SrError, match="SR8001"):
+        await fabric.open("A")
+    listener.close()
+    assert (await (await fabric.open("A")).describe()).problems == ()
 
 
 async def test_a_lost_peer_is_reported(fabric: Fabric) -> None:

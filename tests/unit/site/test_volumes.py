@@ -1,8 +1,6 @@
 """Volumes are made whole, used safely, and removed completely."""
 
 import asyncio
-import errno
-from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -14,39 +12,8 @@ from srshell.site.api import SiteVolume
 from srshell.site.backing import NoBacking
 from srshell.site.host import Site
 from srshell.site.labels import LabelledVolume
-from srshell.storage import OsDisk, RawFile
-from srshell.storage.os_disk import OsHandle
-from tests.unit.site.hosting import MIB, Fabric, log, volume
-
-
-@attrs.define(eq=False)
-class SyncHandle(OsHandle):
-    """An open file that tells of each sync before it is made."""
-
-    on_sync: Callable[[], None] = attrs.field(kw_only=True)
-
-    def datasync(self) -> None:
-        self.on_sync()
-        super().datasync()
-
-
-class SyncDisk(OsDisk):
-    """The system's files; counts their syncs, or lets them fail."""
-
-    def __init__(self, *, fails: bool = False) -> None:
-        self.syncs = 0
-        self.fails = fails
-
-    def open(self, path: str, *, writable: bool = True, lock: bool = True) -> RawFile:
-        file = super().open(path, writable=writable, lock=lock)
-        assert isinstance(file._handle, OsHandle)
-        file._handle = SyncHandle(file._handle.descriptor, on_sync=self._on_sync)
-        return file
-
-    def _on_sync(self) -> None:
-        self.syncs += 1
-        if self.fails:
-            raise OSError(errno.EIO, "Input/output error")
+from srshell.storage import OsDisk
+from tests.unit.site.hosting import MIB, Fabric, SyncDisk, log, volume
 
 
 def _label(fabric: Fabric, array: str = "A") -> labels.PoolLabel:
