@@ -167,16 +167,31 @@ def body_from_bytes(
     ``body`` is kept, not copied.  Raises `FormatError` ``length``, ``order``, ``checksum`` or
     ``version``.
     """
+    result = _bounded_body(epoch, first_lsn, record_count, body, body_crc)
+    for _ in _checked_rows(result):
+        pass
+    return result
+
+
+def open_body(
+    epoch: int, first_lsn: int, record_count: int, body: Buffer, body_crc: int
+) -> tuple[FrameBody, tuple[Record, ...]]:
+    """Do what `body_from_bytes` and `unpack_records` do, in one pass over the data."""
+    result = _bounded_body(epoch, first_lsn, record_count, body, body_crc)
+    return result, unpack_records(result)
+
+
+def _bounded_body(
+    epoch: int, first_lsn: int, record_count: int, body: Buffer, body_crc: int
+) -> FrameBody:
+    """Return a body whose lengths and numbers can be; its checksums are still to be verified."""
     body_bytes = len(body)
     if HEADER_BYTES + body_bytes > MAX_FRAME_BYTES:
         raise FormatError("length", f"body of {body_bytes} bytes exceeds a frame")
     if record_count < 1 or record_count * ROW_BYTES > body_bytes:
         raise FormatError("length", f"{record_count} records do not fit {body_bytes} bytes")
     _check_numbers(epoch, first_lsn, first_lsn + record_count)
-    result = FrameBody(epoch, first_lsn, record_count, (body,), body_bytes, body_crc)
-    for _ in _checked_rows(result):
-        pass
-    return result
+    return FrameBody(epoch, first_lsn, record_count, (body,), body_bytes, body_crc)
 
 
 def unpack_records(body: FrameBody) -> tuple[Record, ...]:

@@ -184,7 +184,8 @@ class Committer:
         if not batch:
             return
         admitted = source is not None and source.phase in ADMITS_WRITES and not self.sealed_by
-        if source is None or not admitted or any(map(self._is_locked, batch)):
+        locked = self.locked and any(map(self._is_locked, batch))
+        if source is None or not admitted or locked:
             # The role, the seal or a lock changed while this waited: decide again.
             self._queue.extendleft(reversed(batch))
             return

@@ -19,12 +19,7 @@ from typing import assert_never
 import attrs
 
 from srshell.codec.errors import FormatError
-from srshell.codec.log_frame import (
-    FrameBody,
-    Record,
-    body_from_bytes,
-    unpack_records,
-)
+from srshell.codec.log_frame import FrameBody, Record, open_body
 from srshell.codec.messages import (
     Bye,
     Commit,
@@ -192,7 +187,7 @@ class Follow:
         self.link.send(PolicyStored(message.on_peer_loss, message.may_ack_alone))
 
     def _take_frame(self, message: Frame, payload: bytes | memoryview) -> None:
-        body = body_from_bytes(
+        body, records = open_body(
             message.epoch, message.first_lsn, message.record_count, payload, message.body_crc
         )
         for instruction in self._machine().handle(
@@ -200,7 +195,6 @@ class Follow:
         ):
             match instruction:
                 case machine.Append():
-                    records = unpack_records(body)
                     self._check_ranges(records)
                     self._frames.append((body, records))
                     self._arrived.set()

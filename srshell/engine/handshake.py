@@ -21,7 +21,7 @@ import attrs
 from bitarray import bitarray
 
 from srshell.codec.bitmap_page import BITS_PER_PAGE
-from srshell.codec.log_frame import body_from_bytes, unpack_records
+from srshell.codec.log_frame import open_body
 from srshell.codec.messages import (
     PROTOCOL,
     Bye,
@@ -192,10 +192,9 @@ class Handshake:
                 break
             if not isinstance(message, Frame) or message.first_lsn != core.log.durable_lsn + 1:
                 raise LinkClosed("the pulled records do not follow")
-            body = body_from_bytes(
+            body, records = open_body(
                 message.epoch, message.first_lsn, message.record_count, payload, message.body_crc
             )
-            records = unpack_records(body)
             if not core.log.has_room(body.total_bytes):
                 raise LinkClosed("no room for the pulled records")
             for record in records:

@@ -56,7 +56,7 @@ class Lead:
         self.copier = copier
         self._carry_out = carry_out
         self._heard_at = asyncio.get_running_loop().time()
-        #: Questions without an answer yet, the oldest first: answers come in the order of questions.
+        #: Questions without an answer yet, the oldest first: answers come in that order.
         self._answers: defaultdict[object, deque[asyncio.Future[object]]] = defaultdict(deque)
         self._asked = 0
         self._stopped = asyncio.Event()

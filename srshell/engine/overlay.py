@@ -98,4 +98,6 @@ def patch(data: bytes, offset: int, records: list[Record]) -> bytes:
 def _keys(record: Record) -> list[tuple[int, int]]:
     first = record.offset // BLOCK_BYTES
     last = (record.offset + record.length - 1) // BLOCK_BYTES
+    if first == last:
+        return [(record.volume, first)]
     return [(record.volume, block) for block in range(first, last + 1)]

@@ -25,9 +25,8 @@ from srshell.codec.log_frame import (
     FrameHeader,
     FrameKind,
     Record,
-    body_from_bytes,
+    open_body,
     parse_header,
-    unpack_records,
 )
 from srshell.model.replica import Segment, Superblock
 from srshell.replication.ring import SECTOR_BYTES, HeldFrame
@@ -132,10 +131,9 @@ class LogScan:
 
     def _take_body(self, header: FrameHeader, data: bytes) -> None:
         try:
-            body = body_from_bytes(
+            _, records = open_body(
                 header.epoch, header.first_lsn, header.record_count, data, header.body_crc
             )
-            records = unpack_records(body)
         except FormatError:
             self.header = None
             self._stop()
