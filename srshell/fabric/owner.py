@@ -56,6 +56,7 @@ def serve(settings: OwnerSettings) -> int:
     """
     if settings.detached:
         detach()
+    os.umask(0o077)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -145,12 +145,11 @@ async def adopt(context: Context) -> None:
             spec = PoolSpec(pool.name, pool.path, pool.kind, context.identity)
             await context.site(pool.array).add_pool(spec)
     await context.fresh_view()
-    reports = [
-        replica
-        for array in context.array_names()
-        if (report := context.sites.report(array)) is not None
-        for replica in report.replicas
-    ]
+    seen = [context.sites.report(array) for array in context.array_names()]
+    if any(report is not None and report.sandbox for report in seen):
+        context.catalogue.set_setting("sandbox", "yes")
+        context.sandbox = True
+    reports = [replica for report in seen if report is not None for replica in report.replicas]
     for side in reports:
         known = context.catalogue.get(Partnership, side.partnership)
         if side.torn_down or known is not None:

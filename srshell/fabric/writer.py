@@ -285,6 +285,7 @@ async def _run(config: MachineConfig, files: MachineFiles) -> None:
 def main(directory: str) -> int:
     """Run the machine whose files are in ``directory``; 1 if it runs already."""
     detach()
+    os.umask(0o077)
     files = MachineFiles(Path(directory))
     config = read_config(files)
     lock = lock_directory(files)

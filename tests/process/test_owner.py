@@ -1,142 +1,163 @@
-"""The owner is killed: replication does not notice, and the next command goes on where it was.
-
-The owner is the process that people's commands are carried out by; sites are processes of their
-own.
-"""
+"""The owner as a process: started by whoever needs it, killed, raced for, rebuilt."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 import pytest
 
+import srshell
+from srshell.fabric.place import FabricPlace
+from srshell.fabric.sync_client import SyncFabric
 from srshell.model.errors import SrError
-from tests.process.claims import Watch
-from tests.process.fabric_pair import FabricPair, open_fabric_pair
-from tests.process.load import Load
-from tests.process.scenes import Scene
 
-_LONG_SECONDS: Final = 60.0
+_PATIENCE_SECONDS = 30.0
 
 
-def load_on(pair: FabricPair, pause_seconds: float = 0.01) -> Load:
-    """Writers that speak to the sites, wherever the primary is."""
-    return Load(pair.ledger, pair.target, pair.places(), pause_seconds=pause_seconds)
+def until(look: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever was looked for
+    """Look until something is found."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it never came")
 
 
-async def while_nothing_else_happens(folder: Path) -> None:
-    """Writes go on without an owner; the next command finds everything, and starts nothing anew."""
-    async with open_fabric_pair(folder) as pair, Watch(pair):
-        before = await pair.client.info()
-        sites = [pair.site(array) for array in pair.arrays]
-        jobs = {job.id: job.command for job in await pair.client.jobs()}
-        async with load_on(pair) as load:
-            await load.more(20)
-            await pair.kill(pair.owner())
-            await load.more(50)
-            row = await pair.row("A")
-            assert row.failover_ready, row.failover_ready_reason
-            assert row.rpo_seconds == 0.0
-            after = await pair.client.info()
-            assert after.owner_pid != before.owner_pid
-            assert after.owner_term > before.owner_term
-            assert after.identity == before.identity
-            assert [pair.site(array) for array in pair.arrays] == sites
-            assert {job.id: job.command for job in await pair.client.jobs()} == jobs
-            # A site that dies while nobody owns it is started by the next owner.
-            await pair.kill(pair.owner(), pair.site("B"))
-            await load.more(1)
-            await pair.client.status()
-            await pair.in_sync()
-            await pair.kill(pair.owner(), *(pair.site(array) for array in pair.arrays))
-            await pair.client.status()
-            await pair.in_sync()
-            await load.more(20)
-        await pair.check()
+def command(directory: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a command line."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "srshell", "--fabric", str(directory), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
-def during(step: str) -> Scene:
-    """Kill the owner in a step of a planned failover, and in the same step of the way back."""
-
-    async def scene(folder: Path) -> None:
-        async with open_fabric_pair(folder) as pair, Watch(pair):
-            async with load_on(pair, 0.05) as load:
-                for source in pair.arrays:
-                    await load.more(10)
-                    await change_roles(pair, source, step)
-                await load.more(10)
-            await pair.check()
-
-    return scene
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code and output of a command line."""
+    out, err = process.communicate(timeout=_PATIENCE_SECONDS)
+    return process.returncode, out, err
 
 
-async def with_everything(folder: Path) -> None:
-    """Kill the owner and both sites together, in each step once."""
-    async with open_fabric_pair(folder) as pair, Watch(pair):
-        async with load_on(pair, 0.05) as load:
-            for source, step in (("A", "seal"), ("B", "demote"), ("A", "promote")):
-                await load.more(10)
-                await change_roles(pair, source, step, pair.arrays)
-            await load.more(10)
-        await pair.check()
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """A fabric that is stopped when the test is over."""
+    path = tmp_path / "f"
+    yield path
+    assert ended(command(path, "stop"))[0] == 0
 
 
-async def change_roles(
-    pair: FabricPair, source: str, step: str, also: tuple[str, ...] = ()
-) -> None:
-    """Begin to make the other side primary, kill the owner, see what the next one made of it."""
-    target = pair.other(source)
-    await slow_down(pair, _LONG_SECONDS)
-    changing = asyncio.create_task(change(pair, target))
-    reached = await pair.interrupt(step, also)
-    refusal = await changing
-    await slow_down(pair, 0)
-    await pair.until_settled()
-    primary = await pair.in_sync()
-    if reached.get("demote") == "done":
-        assert primary == target, f"not rolled forward: {reached}"
-    if reached.get("demote") == "planned":
-        assert primary == source, f"not taken back: {reached}"
-    # What the command said in the end is what happened.
-    assert (primary == target) == (refusal is None), (primary, refusal)
-    if primary == source:
-        assert await change(pair, target) is None
-        assert await pair.in_sync() == target
+@pytest.fixture
+def protected(directory: Path, tmp_path: Path) -> Iterator[SyncFabric]:
+    """Two sites, one protected pair of groups, one machine that writes."""
+    with srshell.connect(directory, sandbox=True) as fabric:
+        for name in ("A", "B"):
+            (tmp_path / name).mkdir()
+            fabric.discover(tmp_path / name, name)
+            fabric.classify(f"{name}/PoolA", "gold")
+        fabric.pair("A", "B")
+        fabric.provision_pair("PV", "RV", "8M", logs=("PL", "RL"), log_size="16M")
+        fabric.create_group("PriRG", "PV", "PL")
+        fabric.create_group("RecRG", "RV", "RL")
+        fabric.enable("PriRG", "RecRG")
+        fabric.refresh(timeout=60)
+        fabric.add_vm("vm", "PV")
+        yield fabric
 
 
-async def change(pair: FabricPair, target: str) -> SrError | None:
-    """Make a side primary, as a person would; return why that failed."""
-    client = pair.client
-    try:
-        if target == "A":
-            await client.failback("groupB", confirm="groupA")
-        else:
-            await client.failover("groupA", "planned", confirm="groupB")
-    except SrError as error:
-        return error
-    return None
+def site_pids(fabric: SyncFabric) -> dict[str, int]:
+    """The processes of the sites."""
+    return {site.array: site.pid for site in fabric.info().sites}
 
 
-async def slow_down(pair: FabricPair, seconds: float) -> None:
-    """Make the disks of both sides slow, so that every step takes a while."""
-    for array in pair.arrays:
-        await pair.client.fault("disk", "slow", array, seconds=seconds)
+def test_clients_that_start_an_owner_at_once_get_one(directory: Path) -> None:
+    """They race on the lock; the losers find the winner."""
+    clients = [command(directory, "info", "--json") for _ in range(4)]
+    answers = [ended(client) for client in clients]
+    assert [code for code, _, _ in answers] == [0] * 4
+    assert len({json.loads(out)["owner_pid"] for _, out, _ in answers}) == 1
 
 
-SCENES: Final[dict[str, Scene]] = {
-    "while nothing else happens": while_nothing_else_happens,
-    "while the source is sealed": during("seal"),
-    "while the source is demoted": during("demote"),
-    "while the destination is promoted": during("promote"),
-    "with both sites, in the middle of role changes": with_everything,
-}
+def test_a_second_owner_is_refused(directory: Path) -> None:
+    """Two owners would give contradicting orders."""
+    assert ended(command(directory, "info"))[0] == 0
+    code, _, err = ended(command(directory, "serve"))
+    assert (code, err.split()[0]) == (1, "SR9005")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scene", SCENES)
-def test_the_owner_is_killed(scene: str, played: Callable[[str], None]) -> None:
-    """Sites serve on; a role change is completed or taken back, and there is one primary."""
-    played(scene)
+def test_a_killed_owner_stops_nothing(protected: SyncFabric) -> None:
+    """Replication and machines go on; the next command finds everything again."""
+    before = site_pids(protected)
+    info = protected.info()
+    written = protected.vms()[0].written_records
+    os.kill(info.owner_pid, signal.SIGKILL)
+    until(lambda: protected.vms()[0].written_records > written)
+    after = protected.info()
+    assert after.owner_pid != info.owner_pid
+    assert after.owner_term == info.owner_term + 1
+    assert site_pids(protected) == before
+    assert protected.status().groups[0].failover_ready
+    assert any(event.code == "SR9004" for event in protected.events())
+
+
+def test_every_acknowledged_record_survives_the_source(protected: SyncFabric) -> None:
+    """The source site is killed in mid-write: the loss is proven to be nothing."""
+    until(lambda: protected.vms()[0].written_records > 20)
+    result = protected.failover("PriRG", "unplanned", confirm="RecRG")
+    assert (result.lost_writes, result.lost_bytes) == (0, 0)
+    protected.remove_vm("vm")
+    check = protected.check_vm("vm", volume="RV")
+    assert check.equal
+    assert check.records_acknowledged > 20
+    protected.restart("A")
+    assert protected.wait("RecRG", timeout=60).groups[0].rpo_seconds == 0
+
+
+def test_a_damaged_catalogue_is_refused_and_rebuilt(protected: SyncFabric, directory: Path) -> None:
+    """Sites go on meanwhile; what they know comes back, machines included."""
+    groups = protected.groups()
+    protected.stop_owner(keep_sites=True)
+    place = FabricPlace(directory)
+    with place.catalogue.open("r+b") as file:
+        file.write(os.urandom(4096))
+    with pytest.raises(SrError) as damaged:
+        protected.status()
+    assert damaged.value.code == "SR9201"
+    owner = command(directory, "serve", "--rebuild")
+    until(place.read_card)
+    until(lambda: protected.status().groups)
+    assert protected.groups() == groups
+    assert [vm.name for vm in protected.vms()] == ["vm"]
+    assert protected.status().groups[0].replication_state == "Synchronizing"
+    protected.stop_owner()
+    assert owner.wait(timeout=_PATIENCE_SECONDS) == 0
+    owner.communicate()
+
+
+def test_ctrl_c_leaves_a_job_that_can_be_waited_for(protected: SyncFabric, directory: Path) -> None:
+    """The command line says which job it was; the job is done all the same."""
+    protected.remove_vm("vm")
+    protected.failover("PriRG", confirm="RecRG")
+    protected.fault("site", "down", "A")
+    protected.restart("A")
+    waiting = command(directory, "failback", "PriRG", "--confirm", "PriRG")
+    number = until(
+        lambda: next((j.id for j in protected.jobs() if j.command == "failback PriRG"), None)
+    )
+    waiting.send_signal(signal.SIGINT)
+    code, _, err = ended(waiting)
+    job = protected.job(number, ended=True, timeout=60).job
+    assert job.state == "done"
+    if code != 0:
+        assert code == 130
+        assert f"job {number}" in err

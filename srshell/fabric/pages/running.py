@@ -160,6 +160,8 @@ def _explain(report: Report) -> Page:
 
 
 def _stopped(report: Report) -> Page:
+    if not report["owner_pid"]:
+        return Page(f"no owner serves {report['fabric']}")
     sites = "its sites too" if report["sites_stopped"] else "its sites go on"
     return Page(f"owner {report['owner_pid']} of {report['fabric']} stopped, {sites}")
 

@@ -56,8 +56,9 @@ async def refresh(context: Context, *, arrays: tuple[str, ...], wait_for_copy: b
 
     async def afterwards(handle: JobHandle, result: object) -> object:
         if wait_for_copy:
-            groups = _copying_groups(context, named)
-            await _wait_for_copies(context, handle, groups)
+            begun = [p.source for p in starting if context.snapshot.partnership_of(p.source)]
+            groups = dict.fromkeys((*begun, *_copying_groups(context, named)))
+            await _wait_for_copies(context, handle, tuple(groups))
         return result
 
     rows = [(array, f"read {array} again") for array in named]
