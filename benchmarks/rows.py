@@ -103,14 +103,20 @@ async def _by_nbd(pair: Pair, block_bytes: int, depth: int, seconds: float) -> R
     report = pair.folder / "fio.json"
     command = [
         "fio", "--name=nbd", "--ioengine=nbd", f"--uri={uri}", "--rw=randwrite",
-        f"--bs={block_bytes}", f"--iodepth={depth}", "--time_based", f"--runtime={seconds}",
+        f"--bs={block_bytes}", f"--iodepth={depth}", "--time_based",
+        # In milliseconds: fio reads a fraction of a second as 0, and 0 as for ever.
+        f"--runtime={round(seconds * 1000)}ms",
         "--output-format=json", f"--output={report}",
     ]  # fmt: skip
     cpu = pair.cpu_seconds()
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
-    await process.wait()
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
     used = pair.cpu_seconds() - cpu
     job = json.loads(await asyncio.to_thread(report.read_text))["jobs"][0]
     write = job["write"]
