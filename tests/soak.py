@@ -43,13 +43,14 @@ _EXAMPLES = "pytest -q --hypothesis-profile=soak --timeout=0 tests/unit/codec te
 
 
 def _seeds(done: int) -> list[str]:
-    return ["srshell.simulation", "--seeds", f"{done * _SEEDS}-{(done + 1) * _SEEDS - 1}"]
+    return ["srshell.simulation", "--seeds", str(_SEEDS), "--from", str(done * _SEEDS)]
 
 
 WORKS = (
     Work("seeds", _seeds),
     Work("examples", lambda _: _EXAMPLES.split()),
-    Work("sweep", lambda _: ["srshell.simulation", "--sweep"], once=True),
+    Work("sweep", lambda _: ["srshell.simulation", "--sweep", "--thorough"], once=True),
+    Work("mutants", lambda _: ["srshell.simulation", "--mutants"], once=True),
     Work("model", lambda _: ["tests.model", "--deep"], once=True),
 )
 
