@@ -1,4 +1,4 @@
-"""The pure machines of two sites, told as text: each event prints what it printed when a person agreed to it.
+"""The machines of two sites, told as text: each event prints what a person once agreed to.
 
 A change that is wanted: ``python -m tests.transcripts --rewrite``, then read the difference.
 """
