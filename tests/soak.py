@@ -27,6 +27,9 @@ import attrs
 ROOT = Path(__file__).resolve().parent.parent
 LEDGER = ROOT / "build" / "soak.jsonl"
 _SEEDS = 500
+#: A piece that takes longer hangs, which is a failure.
+_PIECE_SECONDS = 3 * 3600
+_HUNG = 124
 
 
 @attrs.frozen
@@ -101,7 +104,11 @@ def _do(work: Work, done: int, commit: str) -> Entry:
     words = ["-m", *work.command(done)]
     print(f"soak: {work.name}: python {' '.join(words)}", flush=True)  # noqa: T201
     began = time.monotonic()
-    status = subprocess.run([sys.executable, *words], cwd=ROOT, check=False).returncode
+    command = [sys.executable, *words]
+    try:
+        status = subprocess.run(command, cwd=ROOT, check=False, timeout=_PIECE_SECONDS).returncode
+    except subprocess.TimeoutExpired:
+        status = _HUNG
     return Entry(
         commit, work.name, " ".join(words), status, round(time.monotonic() - began, 1), time.time()
     )
