@@ -230,7 +230,7 @@ def test_fio_verifies_on_the_other_side_what_it_wrote_before(protected: Protecte
 
 def acknowledged(protected: Protected) -> int:
     """Return the last LSN that was acknowledged."""
-    return max(row.acked_lsn for row in protected.fabric.status("groupA").groups)
+    return max(int(row.acked_lsn) for row in protected.fabric.status("groupA").groups)
 
 
 @needs.tools("nbdcopy", "qemu-io")
