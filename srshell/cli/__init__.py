@@ -7,6 +7,6 @@ from collections.abc import Sequence
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command line; the words after ``srshell``, from the process when not given."""
-    from srshell.cli.main import main as run
+    from srshell.cli.command_line import main as run
 
     return run(words)

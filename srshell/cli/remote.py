@@ -18,6 +18,7 @@ from srshell.cli.surroundings import Exit, Surroundings, Unreachable
 from srshell.fabric.calls import DEFAULT_TIMEOUT_SECONDS, Call
 from srshell.fabric.control_http import ControlHttp, OwnerGone
 from srshell.fabric.launch import connect, no_owner
+from srshell.fabric.progress import RateMeter
 from srshell.model.errors import SrError
 
 #: A command that takes longer than this says how far it is, in seconds.
@@ -81,14 +82,14 @@ def _await_job(
         SrError: what the job failed with; SR0106, it takes longer than the limit.
     """
     began = time.monotonic()
-    line = _ProgressLine(around)
+    line, meter = _ProgressLine(around), RateMeter()
     try:
         while job["state"] not in _ENDED:
             left = limit_seconds - (time.monotonic() - began)
             if left <= 0:
                 raise _still_running(job, limit_seconds)
             if time.monotonic() - began > _PATIENCE_SECONDS:
-                line.show(show.progress_text(job))
+                line.show(show.progress_text(job, meter))
             path = f"jobs/{job['id']}?wait={min(left, _LOOK_SECONDS):.3f}"
             job = json.loads(http.get(path))["job"]
     except KeyboardInterrupt:

@@ -10,10 +10,12 @@ Always true:
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from srshell.cli.surroundings import Surroundings
-from srshell.fabric.pages import Page, page_of, printable
+from srshell.fabric.pages import Page, page_of, printable, progress_line
+from srshell.fabric.progress import RateMeter
 from srshell.model.errors import SrError
 
 _WIDTH_MIN = 40
@@ -88,15 +90,22 @@ def _style(text: str) -> str:
     return {"●": "green", "▲": "yellow", "✖": "red"}.get(text[:1], "")
 
 
-def progress_text(job: dict[str, Any]) -> str:
-    """One line about a job that runs: its step, and how far a copy is."""
+def progress_text(job: dict[str, Any], meter: RateMeter) -> str:
+    """One line about a job that runs: its step, how far a copy is, and when it may end."""
     steps = job.get("steps") or []
     begun = [(number, step) for number, step in enumerate(steps, 1) if step["state"] == "begun"]
     text = f"job {job['id']} {job['command']} {job['object']}"
     if begun:
         number, step = begun[-1]
         text += f"  {number}/{len(steps)} {step['text']}"
-    total = job.get("total_bytes")
+    done, total = job.get("done_bytes") or 0, job.get("total_bytes")
     if total:
-        text += f"  {100 * (job.get('done_bytes') or 0) // total} %"
+        meter.see(done, total, time.monotonic())
+        copy = {
+            "done_bytes": done,
+            "total_bytes": total,
+            "bytes_per_second": meter.bytes_per_second,
+            "eta_seconds": meter.eta_seconds,
+        }
+        text = f"job {job['id']} {job['command']}  {progress_line(copy)}"
     return printable(text)

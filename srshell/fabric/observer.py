@@ -56,8 +56,10 @@ class Observer:
             if before is not None and before is not word:
                 self._tell(view, group.name, before, word)
         for partnership in view.snapshot.partnerships:
+            # While roles change, what the sites said last is older than the change.
+            settled = partnership.failed_over and partnership.partnership not in view.busy
             primary = view.primary_of(partnership.source)
-            if partnership.failed_over and primary and view.state(primary) is _S.SYNCHRONIZING:
+            if settled and primary and view.state(primary) is _S.SYNCHRONIZING:
                 self._back_in_sync(partnership)
 
     def _back_in_sync(self, partnership: Partnership) -> None:
@@ -93,7 +95,7 @@ class Observer:
             return
         elif word is _S.SYNCHRONIZING:
             journal.say("SR5201", group, path, group=group)
-        elif word in _WAITING and not self._being_changed(view, group):
+        elif word in _WAITING and not self._coming_up(view, group, before):
             array = view.snapshot.group(group).array
             peer = view.partner(group)
             other = view.snapshot.group(peer).array if peer else "its peer"
@@ -105,10 +107,11 @@ class Observer:
             else:
                 journal.note("info", group, "SR5202", f"{group} catches up from the log: {path}")
 
-    def _being_changed(self, view: View, group: str) -> bool:
-        """Whether a role change is under way: the link goes down and comes back in its course."""
+    def _coming_up(self, view: View, group: str, before: ReplicationState) -> bool:
+        """Whether the link is expected to be down for a moment: at the start, in a role change."""
         partnership = view.snapshot.partnership_of(group)
-        return partnership is not None and partnership.partnership in view.busy
+        changing = partnership is not None and partnership.partnership in view.busy
+        return changing or before is _S.READY
 
     def _tell_error(self, view: View, group: str, path: str) -> None:
         """A side is in error: its site is down, or something of it has failed."""

@@ -103,11 +103,13 @@ def group_status(
 def leads(view: View, group: str) -> bool:
     """Whether a side is primary.
 
-    What a side that does not answer said last holds only while the other one has not taken over.
+    A side that does not answer, or came back and takes no writes, is so only while the other one
+    has not taken over.
     """
     report = view.report(group)
-    claims = report is not None and report.role is ReplicaRole.PRIMARY
-    return claims and (view.fresh(group) or view.primary_of(group) == group)
+    if report is None or report.role is not ReplicaRole.PRIMARY:
+        return False
+    return (view.fresh(group) and report.writable) or view.primary_of(group) == group
 
 
 def _role(view: View, group: str) -> Role:

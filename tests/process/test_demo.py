@@ -13,9 +13,10 @@ from tests import needs
 from tests.process.demo_runs import Ended, demo
 
 _MIB = 1 << 20
-#: Where Ctrl-C is pressed: while the fabric is set up, in the first copy beside a writing machine,
-#: and after the source site was killed.
-_MOMENTS = ("3  Pair", "7  Refresh", "the site's process was killed")
+#: Where Ctrl-C is pressed: while the owner starts, in the first copy beside a writing machine, and
+#: after the source site was killed.
+_MOMENTS = ("sandbox", "7  Refresh", "the site's process was killed")
+_PRESSED_TWICE = "7  Refresh"
 
 
 def run(*words: str) -> Ended:
@@ -23,9 +24,9 @@ def run(*words: str) -> Ended:
         return running.end()
 
 
-def interrupted(words: str) -> Ended:
-    with demo() as running:
-        running.interrupt_at(words)
+def interrupted(words: str, image: Path) -> Ended:
+    with demo("--image", str(image)) as running:
+        running.interrupt_at(words, twice=words == _PRESSED_TWICE)
         return running.end()
 
 
@@ -41,7 +42,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kept(image: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """Every long run, all at once: each waits most of its time."""
     with ThreadPoolExecutor() as runs:
-        ends = {moment: runs.submit(interrupted, moment) for moment in _MOMENTS}
+        ends = {moment: runs.submit(interrupted, moment, image) for moment in _MOMENTS}
         whole = runs.submit(run)
         with demo("--image", str(image), "--keep") as running:
             own = running.end()
@@ -133,7 +134,7 @@ def test_what_is_no_image_is_refused(kind: str, tmp_path: Path) -> None:
 
 _AS_ORDINARY_USER = """
 import os, sys
-import srshell.cli.demo, srshell.cli.main as cli, srshell.cli.processes
+import srshell.cli.demo, srshell.cli.command_line as cli, srshell.cli.processes
 cli.main(["--version"])
 cli.main(["demo", "--image", os.curdir])  # what is loaded late may lie where others cannot read
 print("---", file=sys.stderr)
@@ -159,6 +160,7 @@ def test_an_image_that_you_may_not_read_is_refused() -> None:
             check=False,
         )
         assert done.returncode == 1, done
+        assert "---\n" in done.stderr, done
         refusal = done.stderr.partition("---\n")[2]
         assert refusal.startswith(f"SR9222 {secret} is not a readable")
         assert "Permission denied" in refusal

@@ -218,6 +218,14 @@ async def rename(context: Context, *, array: str, name: str) -> Change:
         with handle.step("record"):
             with context.catalogue.transaction():
                 context.catalogue.rename_array(array, name)
+                site = context.catalogue.get(Site, name)
+                if site is not None and site.name == array:
+                    # The site was named after its array; it goes with it.
+                    renamed = context.catalogue.get(Array, name)
+                    assert renamed is not None
+                    context.catalogue.put(
+                        attrs.evolve(site, name=name), attrs.evolve(renamed, site=name)
+                    )
             context.changed()
         with handle.step("start"):
             await context.sites.start(site_plan(context, name))

@@ -27,6 +27,7 @@ from srshell.model.inventory import DesiredState, Site
 from srshell.model.report import (
     EventsReport,
     ExplainReport,
+    GroupStatus,
     InfoReport,
     JobReport,
     JobsReport,
@@ -164,11 +165,17 @@ def _why_group(context: Context, name: str) -> WhyReport:
         chain.append(f"waiting on: {row.waiting_on}")
     ready = "yes" if row.failover_ready else "no"
     chain.append(f"failover ready: {ready}, because {row.failover_ready_reason}")
-    mend = ""
-    if row.health_reasons:
-        entry = CODES[REASONS[row.health_reasons[0].code][1]]
-        mend = f"srshell explain {entry.code}"
+    mend = _mend(row) if row.health_reasons else ""
     return WhyReport(name, (*chain, *_history(context, name)), mend)
+
+
+def _mend(row: GroupStatus) -> str:
+    """What to type against the worst reason of a group."""
+    code = REASONS[row.health_reasons[0].code][1]
+    names = {"group": row.name, "array": row.array, "source": row.name, "state": "Synchronizing"}
+    if code == "SR9301":
+        return f"srshell restart {row.array}"
+    return SrError.make(code, "", "", None, **names).mend
 
 
 def _history(context: Context, name: str) -> tuple[str, ...]:
@@ -241,10 +248,25 @@ async def _break(
     site_fault = _SITE_FAULTS.get((part, kind))
     if part == "owner":
         os.kill(os.getpid(), signal.SIGKILL)
+    if site_fault is not None:
+        await _suffer(context, site_fault, arrays, seconds)
+        return
     for array in arrays:
-        if site_fault is not None:
-            await context.site(array).fault(site_fault, seconds)
-        elif kind == "crash":
+        if kind == "crash":
             await context.backend.kill(array)
         else:
             await hold_site(context, array, "a fault was injected")
+
+
+async def _suffer(
+    context: Context, fault_kind: FaultKind, arrays: tuple[str, ...], seconds: float
+) -> None:
+    """Let sites suffer; one that is down is passed over, unless all are."""
+    errors = []
+    for array in arrays:
+        try:
+            await context.site(array).fault(fault_kind, seconds)
+        except SrError as error:
+            errors.append(error)
+    if len(errors) == len(arrays):
+        raise errors[0]

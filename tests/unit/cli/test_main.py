@@ -11,15 +11,13 @@ import pytest
 
 from srshell import __version__
 from srshell.cli import main
-from srshell.cli.main import main as run
+from srshell.cli.command_line import main as run
 from srshell.cli.surroundings import Exit
 from srshell.fabric.commands import COMMANDS
 from srshell.fabric.control_http import ControlHttp
-from tests.unit.fabric.conftest import Opener, protect
 from tests.unit.fabric.fakes import FakeWorld
 from tests.unit.fabric.serving import Served, serve
-
-pytest_plugins = ["tests.unit.fabric.conftest"]
+from tests.unit.fabric.setting import Opener, protect
 
 Capture = pytest.CaptureFixture[str]
 
@@ -170,7 +168,7 @@ def test_what_was_not_foreseen_is_a_code_and_a_log(
     def explode(_words: list[str]) -> int:
         raise ZeroDivisionError("planned")
 
-    monkeypatch.setattr("srshell.cli.main._run", explode)
+    monkeypatch.setattr("srshell.cli.command_line._run", explode)
     assert run(["status"]) == Exit.FAILED
     err = capsys.readouterr().err
     assert err.startswith("SR9999")

@@ -20,9 +20,9 @@ from srshell.fabric.sync_client import SyncFabric
 from srshell.model.errors import SrError
 from srshell.model.inventory import Event, JobState
 from srshell.model.report import JobReport, PlanReport, StatusReport
-from tests.unit.fabric.conftest import Opener, protect
 from tests.unit.fabric.fakes import FakeWorld
 from tests.unit.fabric.serving import Served, serve
+from tests.unit.fabric.setting import Opener, protect
 
 
 @pytest.fixture

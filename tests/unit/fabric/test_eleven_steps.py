@@ -8,8 +8,8 @@ from srshell.fabric.session import FabricSession
 from srshell.model.errors import SrError
 from srshell.model.report import PlanReport
 from srshell.model.states import ReplicationState
-from tests.unit.fabric.conftest import Opener, discover_both, provision_both
 from tests.unit.fabric.fakes import FakeWorld
+from tests.unit.fabric.setting import Opener, discover_both, provision_both
 
 
 async def test_a_group_goes_from_disabled_to_in_sync(fabric: FabricSession, opener: Opener) -> None:

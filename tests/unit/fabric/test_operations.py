@@ -17,8 +17,8 @@ from srshell.fabric.session import FabricSession
 from srshell.model.errors import SrError
 from srshell.model.inventory import DesiredState, JobState, Operation, StepState
 from srshell.model.replica import ReplicaRole
-from tests.unit.fabric.conftest import Opener, protected_fabric
 from tests.unit.fabric.fakes import FakeWorld
+from tests.unit.fabric.setting import Opener, protected_fabric
 
 _PLANNED_CRASHES = [
     ("A", "seal", "before"),
