@@ -11,6 +11,7 @@ import pytest
 
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import (
+    HEADER_BYTES,
     FrameBody,
     FrameKind,
     Record,
