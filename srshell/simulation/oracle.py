@@ -1,0 +1,339 @@
+"""Knows what clients wrote and were told, and says when the engine breaks a promise.
+
+Always true of the engine, or `Violation` is raised:
+
+(1) An acknowledged write is in both logs, or the side that acknowledged it had durably noted that
+    it does so alone.
+(2) An acknowledged write is read back, after whatever happened, until a later one covers it; only
+    the loser of a split brain that a person gave up, or a disk that a person replaced, takes writes
+    along.
+(3) The secondary's volumes with its log are, while it says consistent, the group at one LSN.
+(4) A side that says "in sync" has a peer that holds every acknowledged write.
+(5) A promotion loses nothing that the promoted side's own superblock excluded.
+
+The oracle looks into replicas and changes nothing.
+"""
+
+from __future__ import annotations
+
+from srshell.engine.overlay import patch
+from srshell.engine.replica import Replica
+from srshell.model.errors import SrError
+from srshell.model.replica import Era, Flow, OnPeerLoss, ReplicaData, ReplicaRole
+from srshell.simulation.cluster import Cluster, Site
+from srshell.simulation.notes import Note, Notebook, Outcome
+from srshell.simulation.views import View, describe, era_of
+from srshell.simulation.workload import SECTOR_BYTES, Damage, numbers
+
+
+class Violation(Exception):
+    """The engine broke a promise."""
+
+
+class Oracle:
+    """Judges one cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Watch every replica that is opened from now on."""
+        self.book = Notebook(cluster.shape.limits.write_bytes)
+        self.notes = self.book.notes
+        self.acknowledged_count = 0
+        self.reads_count = 0
+        #: A person let a primary lead alone that could not tell its peer: evidence is void.
+        self.overridden = False
+        self._cluster = cluster
+        self._places: dict[tuple[Era, int], Note] = {}
+        self._roles: dict[str, ReplicaRole] = {}
+        self._newest: dict[str, Note] = {}
+        self._life_lsn: dict[Replica, int] = {}
+        #: Sides with a new disk that holds nothing yet.
+        self._replaced: set[str] = set()
+        cluster.on_open.append(self._opened)
+
+    def fail(self, text: str) -> None:
+        """Raise a violation with the moment and what both sides say."""
+        sides = "\n".join(describe(site) for site in self._cluster.sites.values())
+        raise Violation(f"at {self._cluster.loop.time():.6f} s: {text}\n{sides}")
+
+    # --- what sides have ------------------------------------------------------------------------
+
+    def _opened(self, site: Site, replica: Replica) -> None:
+        self.look()
+        view = View.of(replica.core)
+        if view.superblock.data is ReplicaData.CONSISTENT and not view.failed:
+            self._check_came_back(site, view)
+
+    def _check_came_back(self, site: Site, view: View) -> None:
+        """A consistent side holds all that was acknowledged by both, and by itself."""
+        for note in self.notes:
+            own = note.side == site.name or not note.alone
+            due = own and note.lsn and note.counts and site.name not in note.absent
+            if due and not view.holds(note.lsn, note.era):
+                self.fail(f"{site.name} came back without {note}")
+
+    # --- what clients did -----------------------------------------------------------------------
+
+    def acknowledged(self, notes: list[Note], site: Site, replica: Replica, lsn: int) -> None:
+        """The engine acknowledged a write whose last record has this LSN; called in that moment."""
+        newest_lsn = self._life_lsn.get(replica, 0)
+        if lsn <= newest_lsn and len(notes) == 1:
+            self.fail(f"write {notes[0].number} got LSN {lsn} after {newest_lsn}")
+        self._life_lsn[replica] = max(lsn, newest_lsn)
+        first_lsn = lsn - len(notes) + 1
+        for record_lsn, note in enumerate(notes, first_lsn):
+            self._acknowledged(note, site, replica, record_lsn)
+        self.look()
+
+    def _acknowledged(self, note: Note, site: Site, replica: Replica, lsn: int) -> None:
+        self._cluster.loop.record("client", note.number, "acknowledged", lsn)
+        core = replica.core
+        superblock = core.superblock
+        era = era_of(superblock.history, lsn)
+        note.outcome, note.lsn, note.era = Outcome.ACKNOWLEDGED, lsn, era
+        self.acknowledged_count += 1
+        if era is None:
+            self.fail(f"LSN {lsn} belongs to no era")
+            return
+        other = self._places.setdefault((era, lsn), note)
+        if other is not note:
+            self.fail(f"writes {other.number} and {note.number} both got LSN {lsn} of {era}")
+        if lsn > core.log.durable_lsn:
+            self.fail(f"write {note.number} was acknowledged before its own log held LSN {lsn}")
+        self._newest[site.name] = note
+        note.alone = superblock.alone
+        peer = site.peer.view
+        held = peer is not None and peer.holds(note.lsn, note.era)
+        if not note.alone and (peer is None or not held):
+            self.fail(f"write {note.number} was acknowledged with LSN {lsn} in one log alone")
+        if not held and peer is not None and peer.superblock.role is ReplicaRole.PRIMARY:
+            note.absent.add(site.peer_name)
+
+    def unknown(self, notes: list[Note]) -> None:
+        """The client cannot know what became of it."""
+        for note in notes:
+            note.outcome = Outcome.UNKNOWN
+        self._cluster.loop.record("client", notes[0].number, "unknown")
+
+    def refused(self, notes: list[Note], error: SrError) -> None:
+        """The engine said that it did not happen."""
+        for note in notes:
+            note.outcome = Outcome.REFUSED
+        self._cluster.loop.record("client", notes[0].number, "refused", error.code)
+
+    # --- what is read ---------------------------------------------------------------------------
+
+    def floors(self, side: str, volume: int, first: int, end: int) -> list[int]:
+        """Return, for each sector, the newest write that a read on this side must show at least."""
+        return [self.book.floor(side, volume, sector) for sector in range(first, end)]
+
+    def check_read(
+        self, site: Site, replica: Replica, volume: int, first: int, data: bytes, floors: list[int]
+    ) -> None:
+        """Judge what a client read; what it saw must stay."""
+        self.reads_count += 1
+        alone = replica.core.superblock.alone
+        for note in self._judge(f"read on {site.name}", volume, first, data, floors):
+            if note.outcome is not Outcome.ACKNOWLEDGED and not note.seen:
+                note.seen, note.alone = True, alone
+
+    def _judge(
+        self, what: str, volume: int, first: int, data: bytes, floors: list[int]
+    ) -> set[Note]:
+        """Judge sectors; return the writes that they show."""
+        try:
+            found = numbers(data, volume, first)
+        except Damage as damage:
+            self.fail(f"{what}: {damage}")
+            return set()
+        shown: dict[Note, None] = {}
+        for index, (number, floor) in enumerate(zip(found, floors, strict=True)):
+            sector = first + index
+            note = self.book.shown(volume, sector, number, floor)
+            if isinstance(note, str):
+                self.fail(f"{what}: v{volume} sector {sector} {note}")
+            elif note is not None:
+                shown[note] = None
+        return set(shown)
+
+    # --- what sides say -------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Compare what both sides are with what they say; follow changes of roles."""
+        for site in self._cluster.sites.values():
+            view = site.view
+            if view is None:
+                continue
+            role = view.superblock.role
+            before = self._roles.get(site.name, role)
+            self._roles[site.name] = role
+            if role is ReplicaRole.PRIMARY and before is not role:
+                self._promoted(site, view)
+            elif role is ReplicaRole.SECONDARY and before is not role:
+                self._demoted(site, view)
+            elif role is ReplicaRole.SECONDARY and not view.superblock.yields:
+                self._forget_absences(site)
+            if site.up:
+                self._check_claims(site, view)
+            newest = self._newest.get(site.peer_name)
+            if newest is not None and self._excludes_a_loss(view):
+                self._check_evidence(site, view, newest)
+
+    def _promoted(self, site: Site, view: View) -> None:
+        """What the new primary lacks was acknowledged by the other side alone."""
+        self._cluster.loop.record("oracle", site.name, "promoted")
+        for note in self.notes:
+            if not note.counts or site.name in note.absent:
+                continue
+            if not note.lsn:
+                # Read, never acknowledged: where it is in the log is not known from outside.
+                note.seen = note.seen and not note.alone
+                continue
+            if view.holds(note.lsn, note.era):
+                continue
+            if not note.alone:
+                self.fail(f"{site.name} was promoted without write {note.number}, LSN {note.lsn}")
+            note.absent.add(site.name)
+
+    def check_evidence(self, site: Site) -> bool:
+        """Say whether a secondary's superblock excludes that its promotion loses anything."""
+        view = site.view
+        if view is None or not self._excludes_a_loss(view):
+            return False
+        for note in self.notes:
+            self._check_evidence(site, view, note)
+        return True
+
+    def _excludes_a_loss(self, view: View) -> bool:
+        superblock = view.superblock
+        return (
+            superblock.role is ReplicaRole.SECONDARY
+            and superblock.data is ReplicaData.CONSISTENT
+            and not superblock.peer_may_ack_alone
+            and superblock.on_peer_loss is not OnPeerLoss.CONTINUE
+            and not self.overridden
+        )
+
+    def _check_evidence(self, site: Site, view: View, note: Note) -> None:
+        if note.counts and note.lsn and not view.holds(note.lsn, note.era):
+            self.fail(f"{site.name} excludes a loss, but lacks write {note.number}, LSN {note.lsn}")
+
+    def _demoted(self, site: Site, view: View) -> None:
+        """A primary that follows now gave up only what a person let go of."""
+        self._cluster.loop.record("oracle", site.name, "demoted", view.superblock.yields)
+        for note in self.notes:
+            if not note.counts or site.peer_name not in note.absent:
+                continue
+            if not view.superblock.yields:
+                self.fail(f"{site.name} dropped write {note.number} (LSN {note.lsn}) by itself")
+            note.given_up = True
+        if not view.superblock.yields:
+            self._forget_absences(site)
+
+    def _forget_absences(self, site: Site) -> None:
+        """A side that follows gets everything that the other has."""
+        for note in self.notes:
+            note.absent.discard(site.name)
+
+    def replaced(self, site: Site) -> None:
+        """A person threw away this side's disk: what only it had is gone."""
+        self._roles[site.name] = ReplicaRole.SECONDARY
+        self._replaced.add(site.name)
+        for note in self.notes:
+            if note.counts and site.peer_name in note.absent:
+                note.given_up = True
+            note.absent.discard(site.name)
+
+    def check_disaster(self, site: Site) -> None:
+        """A side may be the only one with usable data only if it said so."""
+        view = site.view
+        if view is not None and not view.superblock.alone:
+            self.fail(f"{site.name} failed and its peer has nothing, but it said it is not alone")
+
+    def _check_claims(self, site: Site, view: View) -> None:
+        """In sync is said only when the peer holds all that was acknowledged."""
+        replica = site.replica
+        assert replica is not None
+        source = replica.core.source
+        superblock = view.superblock
+        if source is None or superblock.role is not ReplicaRole.PRIMARY:
+            return
+        protected = not superblock.alone
+        live = replica.peer_link.lead is not None and replica.report().flow is Flow.LIVE
+        if live and not protected:
+            self.fail(f"{site.name} says LIVE but may acknowledge alone")
+        if not protected:
+            return
+        peer = site.peer.view
+        if peer is None or peer.failed or peer.superblock.role is ReplicaRole.PRIMARY:
+            return
+        if peer.superblock.data is ReplicaData.CONSISTENT:
+            self._replaced.discard(site.peer_name)
+        elif site.peer_name in self._replaced and not live:
+            return
+        if peer.superblock.data is not ReplicaData.CONSISTENT:
+            data = peer.superblock.data.value
+            self.fail(f"{site.name} counts on a peer whose data is {data}")
+        newest = self._newest.get(site.name)
+        if newest is not None and newest.counts and not peer.holds(newest.lsn, newest.era):
+            self.fail(
+                f"{site.name} counts on a peer that lacks write {newest.number}, LSN {newest.lsn}"
+            )
+
+    # --- what is on the disks -------------------------------------------------------------------
+
+    def contents(self, site: Site, volume: int) -> bytes:
+        """Return what a side would show after a recovery: its volume, with its log laid over."""
+        replica = site.replica
+        assert replica is not None
+        core = replica.core
+        size_bytes = self._cluster.shape.volumes[volume]
+        data = site.disk.image(core.volumes.layouts[volume].path).read(0, size_bytes)
+        records = core.overlay.covering(volume, 0, size_bytes, core.log.durable_lsn)
+        return patch(data, 0, records)
+
+    def check_secondary(self, site: Site) -> None:
+        """A consistent secondary is the group at the LSN where its log ends."""
+        view, replica = site.view, site.replica
+        if view is None or replica is None or view.failed:
+            return
+        superblock = view.superblock
+        if superblock.data is not ReplicaData.CONSISTENT or superblock.yields:
+            return
+        if superblock.role is not ReplicaRole.SECONDARY:
+            return
+        for volume, size_bytes in enumerate(self._cluster.shape.volumes):
+            data = self.contents(site, volume)
+            found = self._numbers(f"the secondary {site.name}", volume, data)
+            for sector in range(size_bytes // SECTOR_BYTES):
+                self._check_prefix(site, view, volume, sector, found[sector])
+
+    def _numbers(self, what: str, volume: int, data: bytes) -> list[int]:
+        try:
+            return numbers(data, volume, 0)
+        except Damage as damage:
+            self.fail(f"{what}: {damage}")
+            return []
+
+    def _check_prefix(self, site: Site, view: View, volume: int, sector: int, number: int) -> None:
+        """The sector shows the last write up to the end of this side's log."""
+        where = f"the secondary {site.name}: v{volume} sector {sector}"
+        due = 0
+        for note in self.book.on(volume, sector):
+            if note.counts and note.lsn and view.holds(note.lsn, note.era):
+                due = note.number
+        if number:
+            note = self.notes[number - 1]
+            beyond = note.outcome is Outcome.ACKNOWLEDGED and not note.given_up
+            if beyond and not view.holds(note.lsn, note.era) and site.name not in note.absent:
+                self.fail(f"{where} shows write {number}, LSN {note.lsn}, beyond its log")
+        problem = self.book.shown(volume, sector, number, due)
+        if isinstance(problem, str):
+            self.fail(f"{where} {problem}")
+
+    def check_all(self, site: Site) -> None:
+        """Judge every sector of a side that is in sync; nothing is pending."""
+        for volume, size_bytes in enumerate(self._cluster.shape.volumes):
+            data = self.contents(site, volume)
+            sectors = size_bytes // SECTOR_BYTES
+            floors = self.floors(site.name, volume, 0, sectors)
+            self._judge(f"{site.name} at the end", volume, 0, data, floors)

@@ -1,0 +1,75 @@
+"""What the two sides of a cluster have, as seen from outside.
+
+Always true: looking changes nothing.  A side that is down is judged by what it had in memory when
+it died.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from srshell.engine.core import Core
+from srshell.model.replica import Era, Superblock
+
+if TYPE_CHECKING:
+    from srshell.simulation.cluster import Site
+
+_FLAGS = ("alone", "peer_may_ack_alone", "unclean", "yields", "suspended")
+
+
+@attrs.frozen
+class View:
+    """What one side has, or had when it died."""
+
+    superblock: Superblock
+    #: Its log holds every record up to here.
+    durable_lsn: int
+    failed: bool
+
+    @classmethod
+    def of(cls, core: Core) -> View:
+        """Return what a running replica has now."""
+        return cls(core.superblock, core.log.durable_lsn, bool(core.failure))
+
+    def holds(self, lsn: int, era: Era | None) -> bool:
+        """Say whether the record that got this LSN in this era is here."""
+        history = self.superblock.history
+        if lsn > self.durable_lsn:
+            return False
+        if not history or lsn <= history[0].start_lsn:
+            return True  # older than what the history still lists
+        return era_of(history, lsn) == era
+
+
+def era_of(history: tuple[Era, ...], lsn: int) -> Era | None:
+    """Return the era in which an LSN was given out; None when it is before all that are listed."""
+    found = None
+    for era in history:
+        if era.start_lsn < lsn:
+            found = era
+    return found
+
+
+def describe(site: Site) -> str:
+    """Say how a side stands, for people."""
+    view = site.view
+    if view is None:
+        return f"  {site.name}: never opened {site.trouble}"
+    superblock = view.superblock
+    eras = " ".join(
+        f"{era.epoch.number}{era.epoch.creator[0]}>{era.start_lsn}" for era in superblock.history
+    )
+    flags = " ".join(name for name in _FLAGS if getattr(superblock, name))
+    log = f"log {superblock.head_lsn}..{view.durable_lsn} [{eras}]"
+    state = f"{superblock.role.value} {superblock.data.value} {flags}"
+    line = f"  {site.name}: {'up' if site.up else 'down'} {state} {log} {site.trouble}"
+    replica = site.replica
+    if replica is None:
+        return line
+    core, link = replica.core, replica.peer_link
+    source = core.source
+    phase = f"{source.phase.name} acked {source.acked_lsn}" if source else "following"
+    applied = f"committed {core.committed_lsn} applied {core.applied_lsn}"
+    return f"{line}\n     {phase} {applied} link {link.state.value} {link.reason}"
