@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -22,6 +22,8 @@ _PATIENCE_SECONDS = 100.0
 #: How long an owner may take from letting go of its fabric to the end of its process.
 _FAREWELL_SECONDS = 5.0
 _LOOK_SECONDS = 0.02
+#: After how long a person presses Ctrl-C again.
+_IMPATIENCE_SECONDS = 0.2
 
 
 @attrs.frozen
@@ -47,10 +49,14 @@ class Demo:
         """What it has said."""
         return (self.folder / "output").read_text(encoding="utf-8", errors="replace")
 
-    def interrupt_at(self, words: str) -> None:
+    def interrupt_at(self, words: str, *, twice: bool) -> None:
         """Press Ctrl-C when it says something: the whole foreground group gets the signal."""
         self._until(lambda: words in self.output or self.process.poll() is not None, words)
         os.killpg(self.process.pid, signal.SIGINT)
+        if twice:
+            time.sleep(_IMPATIENCE_SECONDS)
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGINT)
 
     def end(self) -> Ended:
         """Wait until it has ended, and look at what is left."""

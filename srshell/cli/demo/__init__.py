@@ -1,12 +1,19 @@
 """`srshell demo`: the whole way of the article on real files, told as it happens.
 
-Always true: exit status 0 means that nothing acknowledged was lost and both sides were equal.
+Always true:
+
+(1) Exit status 0 means that nothing acknowledged was lost and both sides were equal.
+(2) However it ends, but for a kill, it stops the processes and removes the files that it made.
 """
 
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from srshell.cli.demo.dataset import MEBIBYTE, prepare
@@ -16,6 +23,7 @@ from srshell.fabric.control_client import FabricClient
 from srshell.fabric.launch import OwnerOptions
 from srshell.fabric.place import find_place
 from srshell.fabric.sync_client import SyncFabric
+from srshell.model.errors import SrError
 from srshell.model.report import RoleChange
 
 
@@ -31,17 +39,34 @@ def run_demo(*, image: str | None = None, keep: bool = False) -> int:
         data = prepare(folder, Path(image) if image else None)
         screen.result(f"sandbox {folder}: two sites; the data is an {data.kind}")
         place = find_place(str(folder / "fabric"))
-        fabric = SyncFabric(FabricClient(place, options=OwnerOptions(sandbox=True))).connect()
+        fabric = SyncFabric(FabricClient(place, options=OwnerOptions(sandbox=True)))
+        # Known before an owner starts: whoever interrupts its start has to stop it, too.
+        fabric.connect()
         findings = Story(fabric, folder, data, screen).tell()
         return _conclude(screen, findings)
     finally:
-        if fabric is not None:
-            fabric.stop_owner()
-            fabric.close()
-        if keep:
-            screen.result(f"kept: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        with _uninterrupted():
+            if fabric is not None:
+                with suppress(SrError):  # it is gone already
+                    fabric.stop_owner()
+                fabric.close()
+            if keep:
+                screen.result(f"kept: {folder}")
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Clear away to the end: who presses Ctrl-C twice wants no processes to be left either."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _conclude(screen: Screen, findings: Findings) -> int:
