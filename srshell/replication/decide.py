@@ -72,9 +72,11 @@ def decide(mine: Standing, theirs: Standing) -> Decision:
     my_next, their_next = _after(mine.history, shared), _after(theirs.history, shared)
     common_lsn = min(_end_lsn(mine, my_next), _end_lsn(theirs, their_next))
     leader = _leader(mine, theirs, my_next, their_next, common_lsn)
-    if leader in (Relation.SPLIT, Relation.STUCK, Relation.CORRUPT, Relation.EQUAL):
+    if leader in _REASONS:
         return Decision(leader, Amount.NOTHING, common_lsn, _REASONS[leader])
     source, target = (mine, theirs) if leader is Relation.SOURCE else (theirs, mine)
+    if source.data is ReplicaData.INCONSISTENT:
+        return Decision(Relation.STUCK, Amount.NOTHING, common_lsn, _REASONS[Relation.STUCK])
     return Decision(leader, _amount(source, target, common_lsn), common_lsn)
 
 
@@ -151,12 +153,12 @@ def _reigns(side: Standing, later: tuple[Era, ...]) -> bool:
     return bool(later) and side.role is ReplicaRole.PRIMARY and side.alone
 
 
-def _rank(later: tuple[Era, ...]) -> tuple[int, int, str]:
+def _rank(later: tuple[Era, ...]) -> tuple[int, int, str, int]:
     epoch = later[-1].epoch
-    return epoch.number, epoch.nonce, epoch.creator
+    return epoch.number, epoch.nonce, epoch.creator, later[-1].start_lsn
 
 
-def _by_order(mine: tuple[int, int, str], theirs: tuple[int, int, str]) -> Relation:
+def _by_order(mine: tuple[int, int, str, int], theirs: tuple[int, int, str, int]) -> Relation:
     return Relation.SOURCE if mine > theirs else Relation.TARGET
 
 
@@ -178,19 +180,23 @@ def _within_one_epoch(mine: Standing, theirs: Standing) -> Relation:
 
 def _amount(source: Standing, target: Standing, common_lsn: int) -> Amount:
     """Choose the cheapest way that misses nothing (log, resumed copy, bitmap, checksum)."""
-    marks_known = source.marked_from_lsn != UNKNOWN_LSN
+    marked = _marked(source, common_lsn)
+    if target.yields and target.acked_alone_lsn > common_lsn:
+        whole = target.data is ReplicaData.CONSISTENT and _marked(target, common_lsn)
+        return Amount.BITMAP if whole and marked else Amount.CHECKSUM
     if target.data is ReplicaData.INCONSISTENT:
         if not target.copy_id or target.copy_id != source.copy_id:
             return Amount.CHECKSUM
         covered = source.log_first_lsn <= common_lsn + 1
         return Amount.RESUME if covered else Amount.BITMAP
-    marked = marks_known and source.marked_from_lsn <= common_lsn
-    if target.yields and target.acked_alone_lsn > common_lsn:
-        their_marks = target.marked_from_lsn != UNKNOWN_LSN and target.marked_from_lsn <= common_lsn
-        return Amount.BITMAP if their_marks and marked else Amount.CHECKSUM
     if source.log_first_lsn <= common_lsn + 1:
         return Amount.LOG
     return Amount.BITMAP if marked else Amount.CHECKSUM
+
+
+def _marked(side: Standing, common_lsn: int) -> bool:
+    """Tell whether every block that the side wrote after the common point is marked or logged."""
+    return UNKNOWN_LSN != side.marked_from_lsn <= common_lsn
 
 
 def roles_after(
