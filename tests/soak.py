@@ -26,7 +26,7 @@ import attrs
 
 ROOT = Path(__file__).resolve().parent.parent
 LEDGER = ROOT / "build" / "soak.jsonl"
-_SEEDS = 500
+_SEEDS = 200
 #: A piece that takes longer hangs, which is a failure.
 _PIECE_SECONDS = 3 * 3600
 _HUNG = 124

@@ -38,7 +38,7 @@ def test_pieces_of_seeds_follow_each_other() -> None:
     """Without a gap and without an overlap."""
     commands = [" ".join(soak.WORKS[0].command(done)) for done in range(3)]
     assert [command.rpartition("--seeds ")[2] for command in commands] == [
-        "500 --from 0",
-        "500 --from 500",
-        "500 --from 1000",
+        "200 --from 0",
+        "200 --from 200",
+        "200 --from 400",
     ]
