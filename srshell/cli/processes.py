@@ -44,6 +44,7 @@ def _serve(arguments: dict[str, Any], around: Surroundings) -> int:
         ready_fd=arguments.get("ready_fd"),
         sandbox=bool(arguments.get("sandbox")) or around.options.sandbox,
         profile=arguments.get("profile") or around.options.profile,
+        direct_commits=arguments.get("commit") == "direct",
     )
     return serve(settings)
 

@@ -257,6 +257,12 @@ PROCESSES = (
             option("--ready-fd", "where to say that it answers", kind=Kind.NUMBER),
             flag("--sandbox", "a fabric to break: faults may be injected"),
             choice("--profile", "rules to keep", ("native", "seed-strict"), None),
+            choice(
+                "--commit",
+                "where sites that it starts commit to their logs: a thread, or the loop itself",
+                ("thread", "direct"),
+                "thread",
+            ),
         ),
     ),
     CommandSpec("stop", "", "Stop the owner and its sites", "srshell stop", Effect.RUNS,

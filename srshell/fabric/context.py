@@ -55,6 +55,7 @@ class Context:
     socket: str = ""
     sandbox: bool = False
     in_process: bool = False
+    direct_commits: bool = False  # for sites that are started from now on
     pulse: Pulse = attrs.Factory(Pulse)
     journal: Journal = attrs.field(init=False)
     jobs: Jobs = attrs.field(init=False)

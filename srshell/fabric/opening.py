@@ -83,6 +83,7 @@ async def open_session(
     clock: Clock | None = None,
     socket: str = "",
     in_process: bool = False,
+    direct_commits: bool = False,
 ) -> FabricSession:
     """Open a fabric whose lock is held: start or find its sites, go on with what was cut short.
 
@@ -103,6 +104,7 @@ async def open_session(
             socket=socket,
             sandbox=catalogue.setting("sandbox") == "yes",
             in_process=in_process,
+            direct_commits=direct_commits,
         )
         await _start_sites(context)
     except BaseException:

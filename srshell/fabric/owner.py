@@ -46,6 +46,7 @@ class OwnerSettings:
     ready_fd: int | None = None
     sandbox: bool = False
     profile: str | None = None
+    direct_commits: bool = False
 
 
 def serve(settings: OwnerSettings) -> int:
@@ -141,6 +142,7 @@ class _Owner:
             native_backend,
             new=NewFabric(settings.sandbox, settings.profile),
             socket=str(path),
+            direct_commits=settings.direct_commits,
         )
         context = self._session.context
         if settings.rebuild:
