@@ -20,6 +20,7 @@ import attrs
 
 from srshell.codec.log_frame import Record
 from srshell.engine.core import Core
+from srshell.engine.recovery import SEGMENTS_MAX
 from srshell.model.errors import SrError
 from srshell.model.replica import Superblock
 from srshell.storage import StorageError
@@ -33,6 +34,8 @@ _LINGER_BYTES = 1 << 20
 # Without a peer, the log keeps at most this share of the ring for a replay; the rest is marked
 # blocks.
 _KEEP_SHARE = 0.5
+# Openings that the log may look back on: half of what a superblock can list.
+_SEGMENTS_KEPT = SEGMENTS_MAX // 2
 # Below this share of free space a checkpoint is taken at once.
 _SPACE_SHARE = 0.6
 
@@ -173,7 +176,8 @@ class Applier:
             if core.stopped:
                 return
             behind = core.applied_lsn > core.superblock.checkpoint_lsn
-            if behind or self._forgettable() or self._short_of_space():
+            crowded = core.log_may_overrun() and core.ring.head_lsn <= self._crowded_lsn()
+            if behind or self._forgettable() or self._short_of_space() or crowded:
                 try:
                     await self.checkpoint()
                 except SrError:
@@ -186,6 +190,16 @@ class Applier:
 
     def _short_of_space(self) -> bool:
         return self._core.ring.free_bytes < self._core.ring.ring_bytes * (1 - _KEEP_SHARE)
+
+    def _crowded_lsn(self) -> int:
+        """Return the last LSN of the segments that have to go; 0 when the list is short enough.
+
+        Each opening adds a segment, and a full list could not be opened again.
+        """
+        segments = self._core.superblock.segments
+        if len(segments) <= _SEGMENTS_KEPT:
+            return 0
+        return segments[-_SEGMENTS_KEPT].first_lsn - 1
 
     def _forgettable(self) -> bool:
         frames = self._core.ring.frames
@@ -226,12 +240,14 @@ class Applier:
         """
         core = self._core
         source = core.source
-        if source is None or not core.log_may_overrun() or not self._short_of_space():
+        if source is None or not core.log_may_overrun():
             return 0
         forget_lsn = 0
+        crowded_lsn = self._crowded_lsn()
         excess_bytes = core.ring.ring_bytes * _KEEP_SHARE - core.ring.free_bytes
         for frame in core.ring.frames:
-            if excess_bytes <= 0 or frame.last_lsn > applied_lsn:
+            wanted = excess_bytes > 0 or frame.first_lsn <= crowded_lsn
+            if not wanted or frame.last_lsn > applied_lsn:
                 break
             if frame.last_lsn > source.confirmed_lsn:
                 core.dirty.mark_extents(frame.extents)
