@@ -138,7 +138,7 @@ class Side:
     async def format(self, **changes: Any) -> None:  # noqa: ANN401 - a field of any type
         """Make log and volume."""
         disk = Disk(self.disk, None)
-        await disk.create(log_path(self.name), LOG_BYTES)
+        await disk.create(log_path(self.name), changes.get("log_bytes", LOG_BYTES))
         await disk.create(volume_path(self.name), VOLUME_BYTES)
         await format_log(spec(self.name, **changes), self.world)
 

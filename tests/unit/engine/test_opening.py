@@ -364,3 +364,28 @@ def test_a_damaged_bitmap_page_counts_as_changed_and_is_told() -> None:
         assert pair.a.core.dirty.bits[0].all()
 
     on_sides(test)
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_a_log_can_be_opened_any_number_of_times_while_the_peer_is_away(orderly: bool) -> None:
+    """Each opening adds a segment to a list that is bounded; the oldest become marked blocks."""
+
+    async def test(pair: Sides) -> None:
+        await pair.a.format(log_bytes=1 << 20)
+        await pair.a.open()
+        for number in range(SEGMENTS_MAX + 8):
+            await pair.a.write(number * BLOCK, bytes([number + 1]) * BLOCK)
+            await pair.a.settle()
+            if orderly:
+                await pair.a.close()
+            await pair.a.restart()
+        assert pair.a.report.durable_lsn == SEGMENTS_MAX + 8
+        assert len(pair.a.core.superblock.segments) < SEGMENTS_MAX
+        await pair.b.format(log_bytes=1 << 20)
+        await pair.b.open()
+        await pair.start()
+        await pair.in_sync()
+        await pair.b.settle()
+        assert pair.b.volume == pair.a.volume
+
+    on_sides(test)
