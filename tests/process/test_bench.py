@@ -18,9 +18,9 @@ _CELLS = {f"{kib} KiB, depth {depth}" for kib in (4, 64) for depth in (1, 32)}
 def test_every_row_is_measured_beside_the_yardstick(tmp_path: Path) -> None:
     """The short form: one pair of a fifth of a second for each row."""
     report = tmp_path / "rows.json"
+    short = ["--seconds", "0.2", "--pairs", "1", "--folder", str(tmp_path), "--json", str(report)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--seconds", "0.2", "--pairs", "1"]
-        + ["--folder", str(tmp_path), "--json", str(report)],
+        [sys.executable, "-m", "benchmarks", *short],
         cwd=_ROOT,
         capture_output=True,
         text=True,
