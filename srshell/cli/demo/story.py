@@ -253,8 +253,8 @@ class Story:
             self.screen.failure(f"{name}: {problem}")
         self.findings.problems += [f"{name}: {problem}" for problem in problems]
         if not problems:
-            checks = "bytes, file system and file contents" if self.data.files else "bytes"
-            self.screen.result(f"{name} read back: {checks} are those of the image")
+            checks = "bytes, file system and files" if self.data.files else "bytes"
+            self.screen.result(f"{name} read back: {checks} equal the image")
 
     def _settle(self, group: str) -> None:
         self.screen.command(f"wait {group} --until Synchronizing")
