@@ -15,7 +15,7 @@ import attrs
 
 from srshell.fabric.checks import Direction, Loss
 from srshell.fabric.context import Context
-from srshell.fabric.holding import release_site
+from srshell.fabric.holding import desired_state, release_site
 from srshell.fabric.job_report import has_ended
 from srshell.fabric.jobs import JobHandle, Work
 from srshell.fabric.operations import (
@@ -30,7 +30,8 @@ from srshell.fabric.operations import (
 )
 from srshell.fabric.verbs.machines import files_of, start_machine
 from srshell.model.errors import SrError
-from srshell.model.inventory import Job, Operation, Partnership, StepState
+from srshell.model.inventory import DesiredState, Job, Operation, Partnership, StepState
+from srshell.model.replica import ReplicaRole
 from srshell.model.report import StepRow
 
 LOG = logging.getLogger(__name__)
@@ -147,14 +148,25 @@ async def _go_on_planned(context: Context, way: Direction, progress: Progress) -
 
 
 async def _go_on_unplanned(context: Context, way: Direction, progress: Progress) -> int:
-    """Promote once the loss was accepted, otherwise let the source go."""
-    if progress.state_of("evidence") is StepState.DONE:
+    """Promote once the loss was accepted, otherwise let the source go.
+
+    What was known of the loss holds for a source that is still held, and for no other.
+    """
+    known = progress.state_of("evidence") is StepState.DONE
+    held = desired_state(context, way.from_array) is DesiredState.HELD
+    if known and (held or await _is_promoted(context, way, progress)):
         return await complete_unplanned(context, way, progress, reprotect=way.partnership.reprotect)
-    await release_site(context, way.from_array)
+    if held:
+        await release_site(context, way.from_array)
     progress.finish("taken back")
-    raise SrError.make(
-        "SR0107", facts="its owner ended before the loss was known", job=progress.operation.job or 0
-    )
+    why = "the old primary runs again" if known else "its owner ended before the loss was known"
+    raise SrError.make("SR0107", facts=why, job=progress.operation.job or 0)
+
+
+async def _is_promoted(context: Context, way: Direction, progress: Progress) -> bool:
+    """Whether the target took over before its answer was lost."""
+    report = await context.site(way.to_array).replica(progress.operation.partnership)
+    return report.role is ReplicaRole.PRIMARY
 
 
 async def watch_machines(context: Context) -> None:

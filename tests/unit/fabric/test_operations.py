@@ -11,7 +11,7 @@ import pytest
 
 from srshell.fabric.catalogue import Catalogue
 from srshell.fabric.checks import resolve_direction
-from srshell.fabric.holding import desired_state
+from srshell.fabric.holding import desired_state, hold_site, release_site
 from srshell.fabric.operations import PLANNED, PREPARE, UNPLANNED, new_operation
 from srshell.fabric.session import FabricSession
 from srshell.model.errors import SrError
@@ -269,7 +269,7 @@ async def test_an_owner_that_ends_during_an_unplanned_failover(
         operation = new_operation(context, UNPLANNED, way, None)
         names = ["hold", "evidence", "promote"]
         states = dict.fromkeys(names[: names.index(step)], StepState.DONE) | {step: state}
-        await context.backend.hold("A", kill=True)
+        await hold_site(context, "A", "unplanned failover")
         if (step, state) == ("promote", StepState.DONE):
             await context.site("B").promote(operation.partnership, operation.id, None, alone=True)
         _store(context.catalogue, operation, states, "loss accepted: 0")
@@ -289,3 +289,22 @@ async def test_jobs_of_a_dead_owner_are_not_left_running(opener: Opener, world: 
         found = (await fabric.job(job.id)).job
         assert found.state is JobState.CANCELLED
         assert "owner ended" in found.error
+
+
+async def test_a_source_that_runs_again_is_not_superseded_later(
+    opener: Opener, world: FakeWorld
+) -> None:
+    """What was known of the loss does not hold for a source that a person has started again."""
+    async with protected_fabric(opener) as fabric:
+        for task in fabric.tasks:
+            task.cancel()
+        context = fabric.context
+        way = resolve_direction(context.view(), "PriRG")
+        operation = new_operation(context, UNPLANNED, way, None)
+        await hold_site(context, "A", "unplanned failover")
+        states = {"hold": StepState.DONE, "evidence": StepState.DONE, "promote": StepState.BEGUN}
+        _store(context.catalogue, operation, states, "loss accepted: 0")
+        await release_site(context, "A")
+    async with opener.open() as fabric:
+        await in_the_end(fabric)
+        assert primaries(world) == ["A"]
