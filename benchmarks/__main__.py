@@ -11,8 +11,6 @@ import tempfile
 from pathlib import Path
 
 import attrs
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.pair import open_pair
 from benchmarks.rows import Row, copy_row, has_fio, write_row
@@ -59,35 +57,26 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="srshell-bench-", dir=options.folder) as folder:
         work = _measure(Path(folder), options.seconds, options.pairs, direct=options.direct)
         rows = asyncio.run(work)
-    Console(width=110).print(_table(rows))
+    sys.stdout.write("\n".join(_lines(rows)) + "\n")
     if options.json:
         options.json.write_text(json.dumps([attrs.asdict(row) for row in rows], indent=1))
     return 0
 
 
-def _table(rows: list[Row]) -> Table:
-    table = Table(
-        title="srshell beside the smallest program that logs on two sides, then answers",
-        caption="noisy: the smallest program itself varied too much to compare with",
-    )
-    table.add_column("work", no_wrap=True)
-    for name in ("srshell/s", "smallest/s", "ratio", "p50 ms", "p99 ms", "CPU us", "smallest us"):
-        table.add_column(name, justify="right")
-    table.add_column("note")
+def _lines(rows: list[Row]) -> list[str]:
+    head = f"{'work':30}{'srshell/s':>10}{'least/s':>10}{'ratio':>7}{'p50 ms':>8}{'p99 ms':>8}"
+    lines = [f"{head}{'CPU us':>8}{'least us':>9}  note"]
     for row in rows:
         note = "noisy" if row.noisy else row.note
-        table.add_row(
-            row.work,
-            f"{row.product:.0f}",
-            f"{row.yardstick:.0f}",
-            f"{row.ratio:.2f}",
-            f"{row.p50_seconds * 1e3:.2f}",
-            f"{row.p99_seconds * 1e3:.2f}",
-            f"{row.cpu_us:.0f}",
-            f"{row.yardstick_cpu_us:.0f}",
-            note,
-        )
-    return table
+        rates = f"{row.product:10.0f}{row.yardstick:10.0f}{row.ratio:7.2f}"
+        times = f"{row.p50_seconds * 1e3:8.2f}{row.p99_seconds * 1e3:8.2f}"
+        cpu = f"{row.cpu_us:8.0f}{row.yardstick_cpu_us:9.0f}"
+        lines.append(f"{row.work:30}{rates}{times}{cpu}  {note}".rstrip())
+    lines += [
+        "least: the smallest program that logs on two sides, then answers; for a copy: cp",
+        "noisy: the smallest program itself varied too much to compare with",
+    ]
+    return lines
 
 
 if __name__ == "__main__":
