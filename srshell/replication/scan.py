@@ -75,7 +75,10 @@ class LogScan:
             (i for i, segment in enumerate(segments) if segment.first_lsn <= self.next_lsn),
             default=0,
         )
-        if segments[self.segment].first_lsn == self.next_lsn:
+        first = segments[self.segment]
+        # A head beyond the segment's beginning is its first frame, behind a wrap marker; the ring
+        # may have overwritten the marker since.
+        if first.first_lsn == self.next_lsn and self.position <= first.position:
             self._enter(self.segment)
         self._want_header()
 
