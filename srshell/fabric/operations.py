@@ -221,7 +221,8 @@ async def gave_up(context: Context, way: Direction, progress: Progress) -> bool:
     """Whether the old primary has durably given its role up.
 
     A source that does not answer once the demotion was begun may have done so: it is asked again
-    when it is back, and nothing is undone meanwhile.
+    when it is back, and nothing is undone meanwhile.  The seal is taken away before it is asked:
+    a demotion that an earlier owner sent, and that is still under way, has ended then or is void.
 
     Raises:
         SrError: SR6002, it cannot be asked.
@@ -229,8 +230,10 @@ async def gave_up(context: Context, way: Direction, progress: Progress) -> bool:
     state = progress.state_of("demote")
     if state is not StepState.BEGUN:
         return state is StepState.DONE
+    site, operation = context.site(way.from_array), progress.operation
     try:
-        report = await context.site(way.from_array).replica(progress.operation.partnership)
+        await site.unseal(operation.partnership, operation.id)
+        report = await site.replica(operation.partnership)
     except SrError as error:
         facts = f"{way.from_array} does not answer ({error}); the failover goes on when it does"
         raise SrError.make("SR6002", facts=facts, group=way.primary) from error

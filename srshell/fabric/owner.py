@@ -159,9 +159,9 @@ class _Owner:
         _tell_starter(settings, "ready")
         await self._ending.wait()
         place.owner_card.unlink(missing_ok=True)
+        await server.close()
         if self._stopped is None:
             await close_session(self._session, stop_sites=False)
-        await server.close()
         path.unlink(missing_ok=True)
 
     def _write_card(self, path: Path, term: int) -> None:

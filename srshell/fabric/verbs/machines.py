@@ -40,7 +40,7 @@ from srshell.fabric.writer import (
     read_config,
 )
 from srshell.model.errors import SrError
-from srshell.model.identity import unknown
+from srshell.model.identity import check_name, unknown
 from srshell.model.inventory import Vm
 from srshell.model.report import Note, VmReport, VmRow, VmsReport
 from srshell.site.rundir import run_directory, socket_path
@@ -243,7 +243,7 @@ async def stop_machine(context: Context, vm: Vm) -> None:
 
 async def check_vm(context: Context, *, name: str, volume: str | None) -> VmCheckReport:
     """Read back every record that a machine had acknowledged."""
-    files = files_of(context, name)
+    files = files_of(context, check_name(name, "virtual machine"))
     if not files.ledger.exists():
         known = [p.name for p in context.place.machines.glob("*")]
         raise unknown("virtual machine", name, known, mend="srshell vms")
