@@ -262,8 +262,8 @@ async def resume(replica: Replica, *, alone: bool) -> None:
 async def set_policy(replica: Replica, policy: OnPeerLoss) -> None:
     """Change what happens when the peer is lost.
 
-    The peer knows that this side may go on alone for as long as that is so: it is told before a change
-    to ``continue`` and after a change from it.
+    The peer knows that this side may go on alone for as long as that is so: it is told before a
+    change to ``continue`` and after a change from it.
     """
     core = replica.core
     source = core.source
