@@ -43,6 +43,7 @@ from srshell.engine.recovery import new_segment, with_segment
 from srshell.engine.sender import epoch_at
 from srshell.engine.standing import standing
 from srshell.model.replica import (
+    Era,
     Flow,
     OnPeerLoss,
     ReplicaData,
@@ -89,6 +90,9 @@ class Parts(Protocol):
 
     async def apply_through(self, lsn: int) -> None:
         """Bring every record up to ``lsn`` durably into the volumes."""
+
+    def carry_out(self, instructions: list[machine.Instruction]) -> None:
+        """Do what the source machine decided."""
 
     async def step_down(self) -> None:
         """Stop giving out LSNs; writes that wait end as outcome unknown."""
@@ -210,7 +214,7 @@ class Handshake:
         if theirs_dirty:
             await self._fetch_dirty()
         async with core.frames:
-            await self._become_ready(copying=copying)
+            await self._become_ready(theirs.history, copying=copying)
             base_lsn = core.log.durable_lsn
             if copying and decision.amount is not Amount.RESUME:
                 await self._mark(decision)
@@ -243,19 +247,25 @@ class Handshake:
             core.superblock.compare,
         )
 
-    async def _become_ready(self, *, copying: bool) -> None:
+    async def _become_ready(self, theirs: tuple[Era, ...], *, copying: bool) -> None:
         """Begin a new epoch after a crash; go alone before a copy.  The caller holds ``frames``."""
         core = self._core
         tail_lsn = core.log.durable_lsn
         if core.superblock.unclean:
             epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
-            await core.persist(lambda sb: reigns.resume_reign(sb, epoch, tail_lsn))
+
+            def resumed(superblock: Superblock) -> Superblock:
+                return reigns.resume_reign(
+                    reigns.without_older(superblock, theirs), epoch, tail_lsn
+                )
+
+            await core.persist(resumed)
         if copying and not core.superblock.alone:
             epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
             now_unix = core.world.wall_seconds()
             await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
             if core.source is not None:
-                core.source.handle(machine.AloneDurable())
+                self._parts.carry_out(core.source.handle(machine.AloneDurable()))
 
     async def _mark(self, decision: Decision) -> None:
         """Mark every block that the peer may lack up to now, durably, under a new copy."""

@@ -33,6 +33,7 @@ from srshell.model.errors import SrError
 from srshell.model.replica import Divergence, Flow, LinkState, ReplicaData, ReplicaRole
 from srshell.replication import source as machine
 from srshell.replication.decide import Amount, Relation, decide
+from srshell.replication.reigns import RefusedStep
 from srshell.transport.link import Link, LinkClosed
 
 
@@ -151,6 +152,10 @@ class PeerLink:
                 except Incompatible as error:
                     link.close()
                     self._refused(error)
+                    return
+                except RefusedStep as error:
+                    link.close()
+                    self._set_state(LinkState.REFUSED, str(error))
                     return
                 except SrError:
                     link.close()

@@ -39,16 +39,29 @@ def begin_era(superblock: Superblock, epoch: Epoch, start_lsn: int) -> Superbloc
 
     A side's own epoch is no promise: it may have to follow a peer that leads in a lower one.
     """
-    if len(superblock.history) >= HISTORY_LIMIT:
+    history = superblock.history
+    if len(history) >= HISTORY_LIMIT:
+        history = _joined(history, epoch.creator)
+    if len(history) >= HISTORY_LIMIT:
         message = (
             f"the history holds {HISTORY_LIMIT} epochs; it is shortened once both sides are in sync"
         )
         raise RefusedStep(message)
-    newest = max((era.epoch.number for era in superblock.history), default=0)
+    newest = max((era.epoch.number for era in history), default=0)
     if epoch.number <= max(newest, superblock.promised_epoch - 1):
         raise RefusedStep(f"epoch {epoch.number} is not newer than epoch {newest}")
-    history = (*superblock.history, Era(epoch, start_lsn))
-    return attrs.evolve(superblock, history=history)
+    return attrs.evolve(superblock, history=(*history, Era(epoch, start_lsn)))
+
+
+def _joined(history: tuple[Era, ...], creator: str) -> tuple[Era, ...]:
+    """Join the two newest eras if this side began both.
+
+    A peer that knows the first of them shares the one before, and is brought in step from there.
+    """
+    before, last = history[-2:]
+    if len(history) <= HISTORY_KEPT or {before.epoch.creator, last.epoch.creator} != {creator}:
+        return history
+    return (*history[:-2], Era(last.epoch, before.start_lsn))
 
 
 def go_alone(superblock: Superblock, epoch: Epoch, tail_lsn: int, now_unix: float) -> Superblock:
@@ -209,6 +222,20 @@ def fence_closed(superblock: Superblock) -> Superblock:
 def shortened(history: tuple[Era, ...]) -> tuple[Era, ...]:
     """Return the newest eras of a history, as both sides agree on at a fence."""
     return history[-HISTORY_KEPT:]
+
+
+def without_older(superblock: Superblock, theirs: tuple[Era, ...]) -> Superblock:
+    """Forget the eras before the newest one that is in the peer's history, too.
+
+    Called when two sides have agreed: there is nobody else who could share an older one.  A few of
+    them stay, for people to look at.
+    """
+    history = superblock.history
+    known = set(theirs)
+    shared = [index for index, era in enumerate(history) if era in known]
+    first = shared[-1] if shared else len(history)
+    kept = history[max(0, min(first, len(history) - HISTORY_KEPT)) :]
+    return attrs.evolve(superblock, history=kept)
 
 
 def _require(superblock: Superblock, role: ReplicaRole) -> None:
