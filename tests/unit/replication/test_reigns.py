@@ -62,11 +62,29 @@ def test_an_epoch_below_a_promise_is_refused() -> None:
     assert reigns.begin_era(promised, Epoch(4, 9, "me"), 12).history[-1].epoch.number == 4
 
 
-def test_a_full_history_refuses_another_era() -> None:
-    """It is shortened when both sides are in step, and only then."""
+def test_a_full_history_refuses_an_era_of_the_other_side() -> None:
+    """It is shortened when both sides are in step."""
     eras = tuple(Era(Epoch(n, 0, "me"), n) for n in range(1, reigns.HISTORY_LIMIT + 1))
     with pytest.raises(reigns.RefusedStep, match="shortened once both sides are in sync"):
-        reigns.begin_era(superblock(history=eras), Epoch(99, 0, "me"), 99)
+        reigns.begin_era(superblock(history=eras), Epoch(99, 0, "other"), 99)
+
+
+def test_a_full_history_joins_the_newest_eras_of_one_side() -> None:
+    """A primary that crashes again and again alone goes on; the joined era begins where both did."""
+    eras = tuple(Era(Epoch(n, 0, "me"), n) for n in range(1, reigns.HISTORY_LIMIT + 1))
+    history = reigns.begin_era(superblock(history=eras), Epoch(99, 0, "me"), 99).history
+    assert len(history) == reigns.HISTORY_LIMIT
+    assert history[-2] == Era(Epoch(reigns.HISTORY_LIMIT, 0, "me"), reigns.HISTORY_LIMIT - 1)
+    assert history[:-2] == eras[:-2]
+
+
+def test_sides_that_agree_forget_what_is_older_than_they_share() -> None:
+    """Nobody else could share an older era; a few stay for people to look at."""
+    eras = tuple(Era(Epoch(n, 0, "me"), n) for n in range(1, 21))
+    mine = superblock(history=eras)
+    assert reigns.without_older(mine, eras[:18]).history == eras[-reigns.HISTORY_KEPT :]
+    assert reigns.without_older(mine, eras[:5]).history == eras[4:]
+    assert reigns.without_older(mine, ()).history == eras[-reigns.HISTORY_KEPT :]
 
 
 def test_going_alone_begins_an_epoch_and_says_so_in_one_write() -> None:
