@@ -54,8 +54,8 @@ LIMITS = Limits(
     unapplied_bytes=96 * KIB,
     ring_bytes_min=64 * KIB,
 )
-_PATIENCE_SECONDS = 300.0
-_STEP_SECONDS = 0.001
+_PATIENCE_SECONDS = 60.0
+_STEP_SECONDS = 0.002
 
 
 def log_path(name: str) -> str:
@@ -256,7 +256,7 @@ class Sides:
         await self.until(both_know)
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Let virtual time pass until something holds; AssertionError after five minutes of it."""
+        """Let virtual time pass until something holds; AssertionError after a minute of it."""
         end = self.loop.time() + _PATIENCE_SECONDS
         while not holds():
             assert self.loop.time() < end, (holds, self.reports())
