@@ -70,7 +70,7 @@ def test_a_full_history_refuses_an_era_of_the_other_side() -> None:
 
 
 def test_a_full_history_joins_the_newest_eras_of_one_side() -> None:
-    """A primary that crashes again and again alone goes on; the joined era begins where both did."""
+    """A primary that crashes again and again goes on; the joined era begins where both did."""
     eras = tuple(Era(Epoch(n, 0, "me"), n) for n in range(1, reigns.HISTORY_LIMIT + 1))
     history = reigns.begin_era(superblock(history=eras), Epoch(99, 0, "me"), 99).history
     assert len(history) == reigns.HISTORY_LIMIT
