@@ -89,6 +89,14 @@ ROWS = (
         Amount.LOG,
         4,
     ),
+    Row(
+        "an era that begins beyond the end of the log adds nothing to what is shared",
+        primary(A, 3, era(2, 5)),
+        standing(B, 4),
+        Relation.SOURCE,
+        Amount.LOG,
+        3,
+    ),
     # Writes were acknowledged alone.
     Row(
         "who wrote alone leads",

@@ -1,0 +1,104 @@
+"""Breadth-first search over every reachable state: a broken promise comes with its shortest trace.
+
+Always true:
+
+(1) Every reachable state is checked once, and then every step out of it.
+(2) The trace of a failure is a shortest one: nothing in it can be left out.
+"""
+
+from __future__ import annotations
+
+from array import array
+from itertools import pairwise
+from time import process_time
+
+import attrs
+
+from tests.model import promises, steps
+from tests.model.group import Group, Scope
+
+
+@attrs.frozen
+class Found:
+    """What a search found; ``broken`` is empty when every promise holds."""
+
+    states: int
+    transitions: int
+    seconds: float  # of processor time
+    depth: int  # steps to the farthest state
+    broken: str = ""
+    trace: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return one line, and the trace below it."""
+        line = f"{self.states} states, {self.transitions} transitions, depth {self.depth}"
+        line += f", {self.seconds:.1f} s"
+        return "\n    ".join([line, *self.trace, self.broken]) if self.broken else line
+
+
+class Search:
+    """One search within one scope, under the rules as they are while it runs."""
+
+    def __init__(self, scope: Scope) -> None:
+        """Begin with nothing seen."""
+        self.group = Group(scope)
+        self.states: list[int] = []
+        self._seen: set[int] = set()
+        self._parents = array("i")
+        self._transitions = 0
+
+    def run(self) -> Found:
+        """Search until everything was seen or a promise is broken."""
+        began = process_time()
+        for state in self.group.starts():
+            self._reach(state, -1)
+        position, broken = 0, ""
+        while position < len(self.states) and not broken:
+            broken = self._expand(position)
+            position += 1
+        return Found(
+            len(self.states),
+            self._transitions,
+            process_time() - began,
+            len(self._path(len(self.states) - 1)) - 1,
+            broken,
+            self.trace(position - 1) if broken else (),
+        )
+
+    def _expand(self, position: int) -> str:
+        """Check a state and reach what follows it; return what is broken there, or nothing."""
+        state = self.states[position]
+        broken = promises.broken_promise(self.group, state)
+        if broken:
+            return broken
+        try:
+            following = steps.successors(self.group, state)
+        except (steps.Broken, AssertionError) as error:
+            return f"{type(error).__name__}: {error}"
+        self._transitions += len(following)
+        for _, reached in following:
+            self._reach(reached, position)
+        return ""
+
+    def _reach(self, state: int, parent: int) -> None:
+        if state not in self._seen:
+            self._seen.add(state)
+            self.states.append(state)
+            self._parents.append(parent)
+
+    def _path(self, position: int) -> list[int]:
+        path = [position]
+        while self._parents[path[-1]] >= 0:
+            path.append(self._parents[path[-1]])
+        return path[::-1]
+
+    def trace(self, position: int) -> tuple[str, ...]:
+        """Return the steps that lead to a state."""
+        lines = []
+        path = self._path(position)
+        for before, after in pairwise(path):
+            following = steps.successors(self.group, self.states[before])
+            lines.append(
+                next(label for label, reached in following if reached == self.states[after])
+            )
+        return tuple(lines)
