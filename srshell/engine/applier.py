@@ -58,6 +58,7 @@ class Applier:
         self._space_wanted = asyncio.Event()
         self._urgent = asyncio.Event()
         self._settling = 0
+        self._running = 0
 
     def commit(self, lsn: int) -> None:
         """Let records up to ``lsn`` be applied."""
@@ -137,7 +138,10 @@ class Applier:
             and len(batch) < _JOBS_AT_ONCE
         ):
             batch.append(self._jobs.popleft())
+        self._running = len(batch)
         results = await asyncio.gather(*(job.run() for job in batch), return_exceptions=True)
+        self._running = 0
+        self._core.wake()
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -158,7 +162,7 @@ class Applier:
         self._settling += 1
         try:
             self._hurry()
-            while core.applied_lsn < core.committed_lsn or self._jobs:
+            while core.applied_lsn < core.committed_lsn or self._jobs or self._running:
                 await core.progressed()
         finally:
             self._settling -= 1
