@@ -232,3 +232,23 @@ def test_an_ordered_job_sees_what_was_committed_before_it_and_nothing_later() ->
         assert seen == [b"before"]
 
     on_sides(test)
+
+
+def test_settling_waits_for_ordered_jobs_too() -> None:
+    async def test(pair: Sides) -> None:
+        await pair.open()
+        applier = pair.a.replica.applier
+        ended: list[str] = []
+
+        async def job() -> None:
+            await asyncio.sleep(5)
+            ended.append("job")
+
+        async def settle() -> None:
+            applier.submit(job)
+            await applier.settle()
+
+        await pair.a.do(settle())
+        assert ended == ["job"]
+
+    on_sides(test)
