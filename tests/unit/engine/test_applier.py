@@ -252,3 +252,25 @@ def test_settling_waits_for_ordered_jobs_too() -> None:
         assert ended == ["job"]
 
     on_sides(test)
+
+
+def test_a_log_never_overruns_while_its_records_wait_for_the_peer() -> None:
+    """With suspend-io nothing is acknowledged, so nothing may be given up."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync(on_peer_loss="suspend-io")
+        pair.cut()
+        replica = pair.a.replica
+        writes = [
+            pair.a.begin(replica.write(VOLUME, number * BLOCK, bytes([7]) * BLOCK))
+            for number in range(60)
+        ]
+        await pair.until(lambda: pair.a.source.phase is Phase.HELD)
+        await pair.pass_time(10.0)
+        assert pair.a.core.ring.head_lsn == 1
+        assert pair.a.report.acked_lsn == 0
+        pair.mend()
+        await pair.until(lambda: all(write.done() for write in writes))
+        assert pair.a.report.acked_lsn == 60
+
+    on_sides(test)
