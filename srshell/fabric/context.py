@@ -67,6 +67,8 @@ class Context:
     differing: dict[str, int] = attrs.field(factory=dict, init=False)
     #: Group to the seconds for which its copy has not moved.
     stalled: dict[str, float] = attrs.field(factory=dict, init=False)
+    #: Held while a machine is started or stopped, so that nobody starts one that is being removed.
+    machine_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     #: Machines that run in this process, where sites do so too.
     machines: dict[str, RunningMachine] = attrs.field(factory=dict, init=False)
     _snapshot: Snapshot | None = attrs.field(default=None, init=False)

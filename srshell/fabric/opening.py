@@ -153,8 +153,9 @@ async def close_session(session: FabricSession, *, stop_sites: bool) -> None:
     await asyncio.gather(*session.tasks, return_exceptions=True)
     await session.close()
     if stop_sites:
-        for vm in context.snapshot.vms:
-            await stop_machine(context, vm)
+        async with context.machine_lock:
+            for vm in context.snapshot.vms:
+                await stop_machine(context, vm)
     await context.sites.close(stop_sites=stop_sites)
     context.catalogue.close()
 

@@ -30,7 +30,7 @@ from srshell.fabric.operations import (
 )
 from srshell.fabric.verbs.machines import files_of, start_machine
 from srshell.model.errors import SrError
-from srshell.model.inventory import DesiredState, Job, Operation, Partnership, StepState
+from srshell.model.inventory import DesiredState, Job, Operation, Partnership, StepState, Vm
 from srshell.model.replica import ReplicaRole
 from srshell.model.report import StepRow
 
@@ -171,12 +171,20 @@ async def _is_promoted(context: Context, way: Direction, progress: Progress) -> 
 
 async def watch_machines(context: Context) -> None:
     """Start machines that ended by themselves."""
-    for vm in context.snapshot.vms:
-        files = files_of(context, vm.name)
+    for name in [vm.name for vm in context.snapshot.vms]:
+        files = files_of(context, name)
         if files.running_pid() or not files.config.exists():
             continue
-        try:
-            await start_machine(context, vm)
-            context.journal.say("SR9105", vm.name, "it had ended", vm=vm.name, array=vm.array)
-        except SrError as error:
-            LOG.warning("machine %s does not start: %s", vm.name, error)
+        async with context.machine_lock:
+            vm = context.catalogue.get(Vm, name)
+            if vm is not None:
+                await _start_again(context, vm)
+
+
+async def _start_again(context: Context, vm: Vm) -> None:
+    """Start one machine, which is still wanted."""
+    try:
+        await start_machine(context, vm)
+        context.journal.say("SR9105", vm.name, "it had ended", vm=vm.name, array=vm.array)
+    except SrError as error:
+        LOG.warning("machine %s does not start: %s", vm.name, error)

@@ -91,9 +91,15 @@ async def add_vm(context: Context, *, name: str, volume: str, kind: str, rate: i
         vm = Vm(name, volume, group.name if group else "", found.array, kind,
                 context.clock.unix())  # fmt: skip
         with handle.step("start"):
-            write_config(context, vm, rate)
-            await start_machine(context, vm)
-            context.put(vm)
+            async with context.machine_lock:
+                write_config(context, vm, rate)
+                # A machine that runs is always in the catalogue, even if the owner ends just here.
+                context.put(vm)
+                try:
+                    await start_machine(context, vm)
+                except SrError:
+                    context.remove(Vm, name)
+                    raise
         context.journal.say("SR9105", name, vm=name, array=vm.array)
         if group is not None and context.snapshot.partnership_of(group.name):
             context.journal.say("SR9107", name, vm=name, group=group.name)
@@ -205,10 +211,11 @@ async def remove_vm(context: Context, *, name: str) -> Change:
     vm = context.snapshot.vm(name)
 
     async def carry_out(handle: JobHandle) -> VmReport:
-        with handle.step("stop"):
-            await stop_machine(context, vm)
-        with handle.step("remove"):
-            context.remove(Vm, name)
+        async with context.machine_lock:
+            with handle.step("stop"):
+                await stop_machine(context, vm)
+            with handle.step("remove"):
+                context.remove(Vm, name)
         context.journal.say("SR9104", name, vm=name, array=vm.array)
         return vm_report(context, vm)
 
