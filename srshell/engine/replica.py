@@ -49,6 +49,7 @@ class Replica:
         self.access = VolumeAccess(core, lambda: self.committer)
         self.peer_link = PeerLink(core, self, self.applier, lambda: self.committer, self.carry_out)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
         core.on_failure.append(self._failed)
         core.on_space.append(self._poke_committer)
 
@@ -320,10 +321,16 @@ class Replica:
         self._tasks.add(asyncio.ensure_future(self.core.record_failure()))
 
     async def close(self) -> None:
-        """End the link, finish what runs, take a last checkpoint, release the files."""
+        """End the link, finish what runs, take a last checkpoint, release the files.
+
+        Once begun it goes to its end, whatever becomes of the caller; a second call waits for it.
+        """
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         core = self.core
-        if core.closing:
-            return
         async with self.peer_link.linking:
             await self.peer_link.close("this side closes")
             with suppress(SrError):

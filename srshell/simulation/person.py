@@ -152,6 +152,7 @@ class Person:
 
     def _orders(self) -> dict[str, Callable[[Step, Site], Coroutine[Any, Any, None]]]:
         return {
+            "restart": self._restart,
             "policy": self._set_policy,
             "suspend": self._suspend,
             "resume": self._resume,
@@ -179,6 +180,14 @@ class Person:
             raise SiteDown("no primary")
         replica = primary.replica
         return await primary.ask(lambda: call(replica))
+
+    async def _restart(self, step: Step, site: Site) -> None:
+        replica = site.replica
+        if replica is not None:
+            try:
+                await site.ask(replica.close)
+            finally:
+                site.kill()
 
     async def _set_policy(self, step: Step, site: Site) -> None:
         await self._with_primary(lambda replica: replica.set_policy(OnPeerLoss(step.kind)))

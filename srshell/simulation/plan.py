@@ -19,6 +19,7 @@ from srshell.simulation.workload import Habits
 ACTIONS: Final = {
     "kill": 6,
     "power": 5,
+    "restart": 3,
     "kill both": 2,
     "power both": 2,
     "partition": 5,
