@@ -216,7 +216,7 @@ class SiteApi(Protocol):
         """Take no more writes and wait until both logs are equal; return the last LSN."""
 
     async def unseal(self, partnership: str, operation: str) -> None:
-        """Take writes again."""
+        """Take writes again, unless the demotion was carried out before or is under way."""
 
     async def demote(self, partnership: str, operation: str, new_epoch: int) -> int:
         """Become secondary; clients of the group's volumes are disconnected."""

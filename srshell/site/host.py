@@ -235,7 +235,10 @@ class Site:
 
     async def unseal(self, partnership: str, operation: str) -> None:
         """See `SiteApi.unseal`."""
-        self._replicas.get(partnership).replica.unseal(operation)
+        replica = self._replicas.get(partnership).replica
+        # A demotion under way ends first, and none begins later: what is asked next is final.
+        async with replica.core.transition:
+            replica.unseal(operation)
 
     async def demote(self, partnership: str, operation: str, new_epoch: int) -> int:
         """See `SiteApi.demote`."""
