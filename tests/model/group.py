@@ -19,21 +19,18 @@ from typing import NamedTuple
 import attrs
 
 from srshell.model.replica import OnPeerLoss, ReplicaData, ReplicaRole
-from srshell.replication import decide as contacts
 from srshell.replication import source
+from srshell.replication.decide import Amount
 from tests.model import local
+from tests.model.contact import Contact, Contacts, Pair
 from tests.model.local import Side, Sides
 
 NAMES = ("A", "B")
-Pair = tuple[int, int]
-
 _SIDE_BITS = 20
 _LINK_BITS = 16
 _SIDE_MASK = (1 << _SIDE_BITS) - 1
 _LINK_MASK = (1 << _LINK_BITS) - 1
-_COPIES = frozenset(
-    {contacts.Amount.RESUME, contacts.Amount.BITMAP, contacts.Amount.CHECKSUM, contacts.Amount.FULL}
-)
+_COPIES = frozenset({Amount.RESUME, Amount.BITMAP, Amount.CHECKSUM, Amount.FULL})
 
 
 class Stage(IntEnum):
@@ -62,7 +59,7 @@ class LinkState(NamedTuple):
     primary: int = 0
     common_lsn: int = 0
     truncate_lsn: int = 0
-    amount: contacts.Amount = contacts.Amount.NOTHING
+    amount: Amount = Amount.NOTHING
     fence: Fence = Fence.NONE
 
 
@@ -74,18 +71,6 @@ class Known(NamedTuple):
     forced: bool = False  # an unplanned failover happened since the group was last in step
     untold: bool = False  # a person let a primary lead alone while its peer could not be told
     planned: tuple[int, int] | None = None  # demoted side, LSN: still to be completed
-
-
-class Contact(NamedTuple):
-    """What the two sides would decide if they met now."""
-
-    relation: contacts.Relation  # of side A
-    amount: contacts.Amount
-    common_lsn: int
-    primary: int  # who leads afterwards; -1: nobody
-    roles: tuple[ReplicaRole, ReplicaRole] | None
-    pulls: bool
-    fault: str  # why the decision is wrong whatever was acknowledged; empty when it is not
 
 
 class Scope(NamedTuple):
@@ -122,7 +107,7 @@ class Group:
         self._link_numbers: dict[LinkState, int] = {}
         self._known_numbers: dict[Known, int] = {}
         self._renamed: dict[Pair, tuple[Pair, dict[int, int] | None]] = {}
-        self._contacts: dict[Pair, Contact] = {}
+        self._contacts = Contacts(self.sides)
         self._held: list[int] = []
         self._logged: list[int] = []
 
@@ -208,58 +193,7 @@ class Group:
 
     def contact(self, pair: Pair) -> Contact:
         """Return what the two sides would decide if they met now."""
-        found = self._contacts.get(pair)
-        if found is None:
-            found = self._contacts[pair] = self._meet(pair)
-        return found
-
-    def _meet(self, pair: Pair) -> Contact:
-        mine, theirs = local.standing(self.sides, pair[0]), local.standing(self.sides, pair[1])
-        decision = contacts.decide(mine, theirs)
-        reverse = contacts.decide(theirs, mine)
-        roles = contacts.roles_after(mine, theirs, decision)
-        back = contacts.roles_after(theirs, mine, reverse)
-        fault = ""
-        if decision != reverse.mirrored():
-            fault = f"the sides disagree: {decision} and {reverse}"
-        elif roles != (back and (back[1], back[0])):
-            fault = f"the sides disagree about roles: {roles} and {back}"
-        elif roles is None and decision.relation is not contacts.Relation.SPLIT:
-            fault = f"nobody may lead after {decision}"
-        else:
-            fault = self._wrong_logs(pair, decision)
-        primary = -1
-        if roles is not None and ReplicaRole.PRIMARY in roles:
-            primary = roles.index(ReplicaRole.PRIMARY)
-        source_index = 0 if decision.relation is contacts.Relation.SOURCE else 1
-        leads_both = decision.relation in (contacts.Relation.SOURCE, contacts.Relation.TARGET)
-        pulls = primary >= 0 and leads_both and primary != source_index
-        return Contact(
-            decision.relation, decision.amount, decision.common_lsn, primary, roles, pulls, fault
-        )
-
-    def _wrong_logs(self, pair: Pair, decision: contacts.Decision) -> str:
-        """Say what is wrong with a decision when the logs are compared write by write."""
-        sides = [self.sides.values[number] for number in pair]
-        tails = [local.standing(self.sides, number).tail_lsn for number in pair]
-        logs = [side.log[:tail] for side, tail in zip(sides, tails, strict=True)]
-        common = decision.common_lsn
-        intact = all(side.superblock.data is ReplicaData.CONSISTENT for side in sides)
-        if logs[0][:common] != logs[1][:common]:
-            return f"the logs differ before the common point {common}"
-        if decision.relation is contacts.Relation.EQUAL and logs[0] != logs[1]:
-            return "equal sides have different logs"
-        if decision.relation is contacts.Relation.TARGET:
-            sides.reverse()
-        leads_both = decision.relation in (contacts.Relation.SOURCE, contacts.Relation.TARGET)
-        if leads_both and intact and decision.amount is contacts.Amount.LOG:
-            if sides[1].applied > common:
-                return (
-                    f"the target applied LSN {sides[1].applied}, beyond the common point {common}"
-                )
-            if sides[0].superblock.head_lsn > common + 1:
-                return "the source's log does not reach back to the common point"
-        return ""
+        return self._contacts.of(pair)
 
 
 def bits(writes: tuple[int, ...]) -> int:
@@ -270,6 +204,6 @@ def bits(writes: tuple[int, ...]) -> int:
     return result
 
 
-def copies(amount: contacts.Amount) -> bool:
+def copies(amount: Amount) -> bool:
     """Tell whether the target is inconsistent while it is brought in step."""
     return amount in _COPIES

@@ -18,7 +18,8 @@ from __future__ import annotations
 from srshell.model.replica import OnPeerLoss, ReplicaData, ReplicaRole
 from srshell.replication import source
 from srshell.replication.decide import Relation
-from tests.model.group import NAMES, Contact, Group, Known, LinkState, Pair, Stage
+from tests.model.contact import Contact, Pair
+from tests.model.group import NAMES, Group, Known, LinkState, Stage
 from tests.model.local import Side, machine_of
 
 _LEADS = {Relation.SOURCE, Relation.EQUAL}

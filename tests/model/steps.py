@@ -18,7 +18,8 @@ from srshell.model.replica import OnPeerLoss
 from srshell.replication import source
 from srshell.replication.decide import Amount, Relation
 from tests.model import local, roles
-from tests.model.group import NAMES, Fence, Group, Known, LinkState, Pair, Stage, bits, copies
+from tests.model.contact import Pair
+from tests.model.group import NAMES, Fence, Group, Known, LinkState, Stage, bits, copies
 from tests.model.local import Side, Step
 
 _OTHER = {
