@@ -136,7 +136,7 @@ class Superblock:
     alone: bool = False  # writes may have been acknowledged without the peer
     peer_may_ack_alone: bool = False  # secondary: the primary may have acknowledged without us
     unclean: bool = False  # was primary when its process ended; cleared only by a handshake
-    promised_epoch: int = 0  # frames of lower epochs are refused
+    promised_epoch: int = 0  # a primary whose newest epoch is lower is not followed
     base_lsn: int = 0  # secondary: LSN from which the log is complete beside the copy
     copy_id: str = ""  # names the copy that the marked blocks belong to; both sides hold it
     compare: bool = False  # the copy under way compares before it sends
