@@ -129,6 +129,8 @@ class Group:
         if known_number is None:
             known_number = self._known_numbers[known] = len(self._knowns)
             self._knowns.append(known)
+        assert max(pair) <= _SIDE_MASK, "too many sides for their bits"
+        assert link_number <= _LINK_MASK, "too many links for their bits"
         number = known_number << _LINK_BITS | link_number
         return (number << _SIDE_BITS | pair[1]) << _SIDE_BITS | pair[0]
 
