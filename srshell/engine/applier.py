@@ -54,7 +54,8 @@ class Applier:
         self._core = core
         self._jobs: deque[_OrderedJob] = deque()
         self._wake = asyncio.Event()
-        self._checkpointing = asyncio.Lock()
+        #: Held from the first look at what is applied until the superblock says so.
+        self.checkpointing = asyncio.Lock()
         self._space_wanted = asyncio.Event()
         self._urgent = asyncio.Event()
         self._settling = 0
@@ -221,7 +222,7 @@ class Applier:
         Raises SrError SR9220 after failing the replica on a device error.
         """
         core = self._core
-        async with self._checkpointing:
+        async with self.checkpointing:
             core.check_usable()
             applied_lsn = core.applied_lsn
             try:

@@ -9,6 +9,7 @@ Always true:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 
 from bitarray import bitarray
@@ -39,6 +40,7 @@ class DirtyMap:
             bits.setall(0)
         self._stale: list[set[int]] = [set() for _ in volumes]
         self._generation = 1
+        self._writing = asyncio.Lock()
 
     def mark(self, volume: int, offset: int, length: int) -> None:
         """Mark the blocks that a range of bytes touches."""
@@ -106,16 +108,21 @@ class DirtyMap:
             self._stale[volume].update(pages)
 
     async def write_pages(self, file: BlockFile) -> None:
-        """Make every changed page durable.  Raises StorageError."""
-        while any(self._stale):
-            self._generation += 1
-            writes, taken = self._take_stale()
-            try:
-                await file.write_at(writes, sync=True)
-            except BaseException:
-                for volume, pages in taken:
-                    self._stale[volume].update(pages)
-                raise
+        """Make every changed page durable.  Raises StorageError.
+
+        One call at a time: two writes of one page could reach the disk in any order, and what another
+        call took along is durable only when that one ends.
+        """
+        async with self._writing:
+            while any(self._stale):
+                self._generation += 1
+                writes, taken = self._take_stale()
+                try:
+                    await file.write_at(writes, sync=True)
+                except BaseException:
+                    for volume, pages in taken:
+                        self._stale[volume].update(pages)
+                    raise
 
     def _take_stale(self) -> tuple[list[Write], list[tuple[int, list[int]]]]:
         writes: list[Write] = []

@@ -88,6 +88,10 @@ class Agreement:
 class Parts(Protocol):
     """What a handshake needs of the replica around it."""
 
+    @property
+    def checkpointing(self) -> asyncio.Lock:
+        """The lock that a checkpoint holds."""
+
     async def apply_through(self, lsn: int) -> None:
         """Bring every record up to ``lsn`` durably into the volumes."""
 
@@ -364,7 +368,12 @@ async def rejoin_source(core: Core, parts: Parts, rejoin: Rejoin, decision: Deci
     if not rejoin.copy and core.applied_lsn > rejoin.truncate_lsn:
         raise Incompatible("disagree", f"LSN {core.applied_lsn} is applied already, beyond the cut")
     await parts.step_down()
-    # From here to the write nothing waits: memory and disk change together.
+    async with parts.checkpointing:  # a checkpoint of the old log must not end in the new one
+        await _begin_anew(core, rejoin, policy)
+
+
+async def _begin_anew(core: Core, rejoin: Rejoin, policy: OnPeerLoss) -> None:
+    """Cut the log and follow; memory and disk change together, nothing waits in between."""
     core.cut_log(core.ring.head_lsn - 1 if rejoin.copy else rejoin.truncate_lsn)
     first_lsn = (rejoin.base_lsn if rejoin.copy else rejoin.truncate_lsn) + 1
     segment = new_segment(first_lsn, core.ring.tail_position, core.world.randomness)

@@ -204,6 +204,11 @@ class Replica:
 
     # What a handshake needs (see `handshake.Parts`).
 
+    @property
+    def checkpointing(self) -> asyncio.Lock:
+        """The lock that a checkpoint holds."""
+        return self.applier.checkpointing
+
     async def apply_through(self, lsn: int) -> None:
         """Bring every record up to ``lsn`` durably into the volumes."""
         if lsn > self.core.applied_lsn:
