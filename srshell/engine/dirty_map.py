@@ -110,8 +110,8 @@ class DirtyMap:
     async def write_pages(self, file: BlockFile) -> None:
         """Make every changed page durable.  Raises StorageError.
 
-        One call at a time: two writes of one page could reach the disk in any order, and what another
-        call took along is durable only when that one ends.
+        One call at a time: two writes of one page could reach the disk in any order, and what
+        another call took along is durable only when that one ends.
         """
         async with self._writing:
             while any(self._stale):

@@ -15,7 +15,7 @@ Always true:
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import attrs
 from bitarray import bitarray
@@ -39,14 +39,12 @@ from srshell.codec.messages import (
 )
 from srshell.engine.core import Core
 from srshell.engine.log_file import extents_of
-from srshell.engine.recovery import new_segment, with_segment
+from srshell.engine.rejoining import Incompatible, Parts, rejoin_source
 from srshell.engine.sender import epoch_at
 from srshell.engine.standing import standing
 from srshell.model.replica import (
     Era,
     Flow,
-    OnPeerLoss,
-    ReplicaData,
     ReplicaRole,
     Standing,
     Superblock,
@@ -61,17 +59,6 @@ _COPIES = frozenset({Amount.RESUME, Amount.BITMAP, Amount.CHECKSUM, Amount.FULL}
 _DIRTY_BYTES = 1 << 20
 
 
-class Incompatible(Exception):
-    """The two sides cannot work together now; ``relation`` says how, and nothing was changed."""
-
-    def __init__(self, relation: str, reason: str, theirs: Standing | None = None) -> None:
-        """Keep the verdict for status and events."""
-        super().__init__(reason)
-        self.relation = relation
-        self.reason = reason
-        self.theirs = theirs
-
-
 @attrs.frozen
 class Agreement:
     """How a handshake ended."""
@@ -83,23 +70,6 @@ class Agreement:
     peer_bytes_free: int
     copy: Flow | None
     compare: bool
-
-
-class Parts(Protocol):
-    """What a handshake needs of the replica around it."""
-
-    @property
-    def checkpointing(self) -> asyncio.Lock:
-        """The lock that a checkpoint holds."""
-
-    async def apply_through(self, lsn: int) -> None:
-        """Bring every record up to ``lsn`` durably into the volumes."""
-
-    def carry_out(self, instructions: list[machine.Instruction]) -> None:
-        """Do what the source machine decided."""
-
-    async def step_down(self) -> None:
-        """Stop giving out LSNs; writes that wait end as outcome unknown."""
 
 
 class Handshake:
@@ -356,38 +326,6 @@ class Handshake:
                 end = first + len(piece) == len(bits) and volume == len(core.dirty.bits) - 1
                 self._link.send(Dirty(volume, first_page, end), [piece.tobytes()])
                 await self._link.drain()
-
-
-async def rejoin_source(core: Core, parts: Parts, rejoin: Rejoin, decision: Decision) -> None:
-    """Cut the tail, take the source's history, before a copy become inconsistent: one write."""
-    policy = OnPeerLoss(rejoin.policy)
-    if rejoin.copy and core.superblock.data is not ReplicaData.BLANK:
-        # The copy covers what lies after the common point only, so everything before must be in the
-        # volumes before the log is emptied.
-        await parts.apply_through(decision.common_lsn)
-    if not rejoin.copy and core.applied_lsn > rejoin.truncate_lsn:
-        raise Incompatible("disagree", f"LSN {core.applied_lsn} is applied already, beyond the cut")
-    await parts.step_down()
-    async with parts.checkpointing:  # a checkpoint of the old log must not end in the new one
-        await _begin_anew(core, rejoin, policy)
-
-
-async def _begin_anew(core: Core, rejoin: Rejoin, policy: OnPeerLoss) -> None:
-    """Cut the log and follow; memory and disk change together, nothing waits in between."""
-    core.cut_log(core.ring.head_lsn - 1 if rejoin.copy else rejoin.truncate_lsn)
-    first_lsn = (rejoin.base_lsn if rejoin.copy else rejoin.truncate_lsn) + 1
-    segment = new_segment(first_lsn, core.ring.tail_position, core.world.randomness)
-    core.begin_segment(segment)
-
-    def rejoined(superblock: Superblock) -> Superblock:
-        joined = reigns.rejoin(superblock, rejoin.history, policy)
-        if rejoin.copy:
-            joined = reigns.begin_copy(joined, rejoin.base_lsn, rejoin.copy_id)
-            joined = attrs.evolve(joined, segments=())
-        return with_segment(joined, segment)
-
-    await core.persist(rejoined)
-    core.follow()
 
 
 def _flow(core: Core, decision: Decision) -> Flow | None:

@@ -20,13 +20,9 @@ from srshell.engine.committer import Committer
 from srshell.engine.copier import Copier
 from srshell.engine.core import Core, uninterrupted
 from srshell.engine.follow import Follow
-from srshell.engine.handshake import (
-    Agreement,
-    Handshake,
-    Incompatible,
-    Parts,
-)
+from srshell.engine.handshake import Agreement, Handshake
 from srshell.engine.lead import Lead
+from srshell.engine.rejoining import Incompatible, Parts
 from srshell.engine.sender import Sender
 from srshell.engine.standing import divergence, standing
 from srshell.model.errors import SrError
