@@ -55,7 +55,7 @@ SMALL_LIMITS: Final = Limits(
     write_bytes=12 << 10,
     extent_bytes=16 << 10,
     extents_in_flight=2,
-    unapplied_bytes=96 << 10,
+    unapplied_bytes=48 << 10,
     ring_bytes_min=64 << 10,
 )
 

@@ -72,7 +72,7 @@ class _Run(Episode):
 
     def __init__(self, loop: SimLoop, script: str, point: CrashPoint | None) -> None:
         """Make a cluster for the script."""
-        policy = OnPeerLoss.CONTINUE
+        policy = OnPeerLoss.SUSPEND_IO if script == "everyday" else OnPeerLoss.CONTINUE
         plan = Plan(
             seed=0,
             shape=attrs.evolve(_SHAPE, on_peer_loss=policy),
@@ -82,7 +82,7 @@ class _Run(Episode):
             restart_seconds=0.02,
             job_seconds=(20e-6, 2e-3),
             delay_seconds=(50e-6, 500e-6),
-            ends_in_the_dark=False,
+            ends_in_the_dark=point is not None and point.number % 2 == 0,
             steps=(),
         )
         super().__init__(loop, plan)
@@ -113,6 +113,8 @@ class _Run(Episode):
         await self.burst(3)
         await self._peace()
         await self._compare()
+        if self.plan.ends_in_the_dark:
+            await self._darkness()
         self.person.stop()
 
     # --- crashing -------------------------------------------------------------------------------
@@ -199,7 +201,9 @@ class _Run(Episode):
 async def _everyday(run: _Run) -> None:
     """Initial copy under writes, writes in sync, checkpoints."""
     await run.burst(4)
-    await run.until(run.mender.in_step)
+    while not run.mender.in_step():
+        await run.burst(1)
+        await run.pause(0.004)
     await run.burst(5)
     await run.pause(0.07)
     await run.burst(3)

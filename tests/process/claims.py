@@ -24,7 +24,7 @@ from srshell.model.states import ReplicationState, Surroundings, derive_state
 
 GRACE_SECONDS = FRESH_SECONDS
 
-_LOOK_SECONDS = 0.04
+_LOOK_SECONDS = 0.1
 _IN_SYNC = frozenset({ReplicationState.SYNCHRONIZING, ReplicationState.PREPARED_FOR_FAILOVER})
 
 

@@ -9,6 +9,7 @@ Always true:
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sqlite3
@@ -129,7 +130,9 @@ class FabricPair:
         for mark in marks:
             await launch.ended(mark)
 
-    async def interrupt(self, step: str, also: tuple[str, ...] = ()) -> dict[str, str]:
+    async def interrupt(
+        self, step: str, after_seconds: float, also: tuple[str, ...]
+    ) -> dict[str, str]:
         """Kill the owner, and some sites, in the middle of a step of its role change.
 
         Returns how far every step was, by the journal that the next owner reads.
@@ -139,6 +142,7 @@ class FabricPair:
             return self.steps().get(step, "planned") != "planned"
 
         await until(begun, f"{step} has begun")
+        await asyncio.sleep(after_seconds)
         await self.kill(self.owner(), *(self.site(array) for array in also))
         return self.steps()
 

@@ -41,7 +41,7 @@ class Load:
         *,
         workers: int = 3,
         seed: int = 7,
-        pause_seconds: float = 0.005,
+        pause_seconds: float = 0.02,
     ) -> None:
         """Write to ``target`` within ``places``, which are ranges of units.
 

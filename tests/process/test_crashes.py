@@ -26,7 +26,7 @@ _LONG_SECONDS: Final = 60.0
 
 
 async def slow_copy(pair: Pair, flow: Flow) -> ReplicaReport:
-    """Wait until blocks are being copied, to a disk that is slow; some are there, some are not."""
+    """Wait until blocks are being copied, to a disk that is slow; some are sent, some are not."""
     await pair.suffer("B", FaultKind.SLOW_DISK, _LONG_SECONDS)
 
     def halfway(report: ReplicaReport) -> bool:
@@ -34,7 +34,8 @@ async def slow_copy(pair: Pair, flow: Flow) -> ReplicaReport:
         return (
             report.flow is flow
             and progress is not None
-            and 0 < progress.done_bytes < progress.total_bytes
+            and progress.done_bytes < progress.total_bytes
+            and report.copied_bytes_total > 0
         )
 
     return await pair.reported("A", halfway, f"in the middle of {flow}")
@@ -91,6 +92,21 @@ async def while_replaying(folder: Path) -> None:
         await pair.check()
 
 
+async def kill_and_stay_slow(pair: Pair, victims: tuple[str, ...]) -> None:
+    """Kill sites; the destination's disk is slow again before it meets its peer."""
+    if victims == ("A", "B"):
+        await pair.take_down(*victims)
+        await pair.bring_back("B")
+        await pair.suffer("B", FaultKind.SLOW_DISK, _LONG_SECONDS)
+        await pair.bring_back("A")
+        return
+    await pair.kill(victims)
+    if "B" in victims:
+        await pair.suffer("A", FaultKind.LINK_DOWN, _LONG_SECONDS)
+        await pair.suffer("B", FaultKind.SLOW_DISK, _LONG_SECONDS)
+        await pair.suffer("A", FaultKind.LINK_DOWN, 0)
+
+
 async def while_copying_marked_blocks(folder: Path) -> None:
     async with open_pair(folder, size_bytes=24 * MIB) as pair, Watch(pair):
         async with slow_load(pair) as load:
@@ -100,7 +116,7 @@ async def while_copying_marked_blocks(folder: Path) -> None:
             await pair.bring_back("B")
             for victims in VICTIMS.values():
                 await slow_copy(pair, Flow.BITMAP_COPY)
-                await pair.kill(victims)
+                await kill_and_stay_slow(pair, victims)
                 await load.more(10)
             await pair.suffer("B", FaultKind.SLOW_DISK, 0)
             await pair.live()

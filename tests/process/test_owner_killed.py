@@ -7,6 +7,7 @@ own.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from tests.process.scenes import Scene
 _LONG_SECONDS: Final = 60.0
 
 
-def load_on(pair: FabricPair, pause_seconds: float = 0.01) -> Load:
+def load_on(pair: FabricPair, pause_seconds: float = 0.02) -> Load:
     """Writers that speak to the sites, wherever the primary is."""
     return Load(pair.ledger, pair.target, pair.places(), pause_seconds=pause_seconds)
 
@@ -58,40 +59,42 @@ async def while_nothing_else_happens(folder: Path) -> None:
         await pair.check()
 
 
-def during(step: str) -> Scene:
-    """Kill the owner in a step of a planned failover, and in the same step of the way back."""
-
-    async def scene(folder: Path) -> None:
-        async with open_fabric_pair(folder) as pair, Watch(pair):
-            async with load_on(pair, 0.05) as load:
-                for source in pair.arrays:
-                    await load.more(10)
-                    await change_roles(pair, source, step)
+async def in_each_step(folder: Path) -> None:
+    """Kill the owner before a site has heard of a step, and while the site carries it out."""
+    moments = (("seal", 0.0), ("demote", 0.0), ("demote", 0.15), ("promote", 0.0), ("promote", 0.2))
+    async with open_fabric_pair(folder) as pair, Watch(pair):
+        async with load_on(pair, 0.05) as load:
+            for source, (step, after_seconds) in zip(itertools.cycle("AB"), moments):
                 await load.more(10)
-            await pair.check()
+                await change_roles(pair, source, step, after_seconds)
+            await load.more(10)
+        await pair.check()
 
-    return scene
 
-
-async def with_everything(folder: Path) -> None:
+async def with_both_sites(folder: Path) -> None:
     """Kill the owner and both sites together, in each step once."""
     async with open_fabric_pair(folder) as pair, Watch(pair):
         async with load_on(pair, 0.05) as load:
             for source, step in (("A", "seal"), ("B", "demote"), ("A", "promote")):
                 await load.more(10)
-                await change_roles(pair, source, step, pair.arrays)
+                await change_roles(pair, source, step, 0.1, also=pair.arrays)
             await load.more(10)
         await pair.check()
 
 
 async def change_roles(
-    pair: FabricPair, source: str, step: str, also: tuple[str, ...] = ()
+    pair: FabricPair,
+    source: str,
+    step: str,
+    after_seconds: float,
+    *,
+    also: tuple[str, ...] = (),
 ) -> None:
     """Begin to make the other side primary, kill the owner, see what the next one made of it."""
     target = pair.other(source)
     await slow_down(pair, _LONG_SECONDS)
     changing = asyncio.create_task(change(pair, target))
-    reached = await pair.interrupt(step, also)
+    reached = await pair.interrupt(step, after_seconds, also)
     refusal = await changing
     await slow_down(pair, 0)
     await pair.until_settled()
@@ -128,10 +131,8 @@ async def slow_down(pair: FabricPair, seconds: float) -> None:
 
 SCENES: Final[dict[str, Scene]] = {
     "while nothing else happens": while_nothing_else_happens,
-    "while the source is sealed": during("seal"),
-    "while the source is demoted": during("demote"),
-    "while the destination is promoted": during("promote"),
-    "with both sites, in the middle of role changes": with_everything,
+    "in each step of role changes": in_each_step,
+    "with both sites, in role changes": with_both_sites,
 }
 
 
