@@ -123,7 +123,8 @@ def _give_role(core: Core) -> None:
         core.destination = Destination(tail_lsn, tail_lsn, applied_lsn, applied_lsn)
         return
     alone = superblock.alone
-    acked_lsn = tail_lsn if alone and not superblock.unclean else core.applied_lsn
+    # What was logged alone may have been acknowledged, also before a crash.
+    acked_lsn = tail_lsn if alone else core.applied_lsn
     core.source = Source(
         on_peer_loss=superblock.on_peer_loss,
         phase=Phase.READ_ONLY if superblock.unclean else Phase.ALONE,

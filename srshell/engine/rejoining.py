@@ -46,8 +46,8 @@ class Parts(Protocol):
     def carry_out(self, instructions: list[machine.Instruction]) -> None:
         """Do what the source machine decided."""
 
-    async def step_down(self) -> None:
-        """Stop giving out LSNs; writes that wait end as outcome unknown."""
+    async def step_down(self, common_lsn: int) -> None:
+        """Stop giving out LSNs, unless some after ``common_lsn`` were acknowledged alone."""
 
 
 async def rejoin_source(core: Core, parts: Parts, rejoin: Rejoin, decision: Decision) -> None:
@@ -59,7 +59,7 @@ async def rejoin_source(core: Core, parts: Parts, rejoin: Rejoin, decision: Deci
         await parts.apply_through(decision.common_lsn)
     if not rejoin.copy and core.applied_lsn > rejoin.truncate_lsn:
         raise Incompatible("disagree", f"LSN {core.applied_lsn} is applied already, beyond the cut")
-    await parts.step_down()
+    await parts.step_down(decision.common_lsn)
     async with parts.checkpointing:  # a checkpoint of the old log must not end in the new one
         await _begin_anew(core, rejoin, policy)
 

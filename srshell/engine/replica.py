@@ -35,7 +35,7 @@ from srshell.replication import reigns
 from srshell.replication import source as machine
 from srshell.replication.source import Phase
 from srshell.storage import StorageError
-from srshell.transport.link import Link
+from srshell.transport.link import Link, LinkClosed
 
 
 class Replica:
@@ -216,12 +216,20 @@ class Replica:
         await self.applier.settle()
         await self.applier.checkpoint()
 
-    async def step_down(self) -> None:
-        """Stop giving out LSNs; writes that wait end as outcome unknown."""
+    async def step_down(self, common_lsn: int | None = None) -> None:
+        """Stop giving out LSNs; writes that wait end as outcome unknown.
+
+        Raises LinkClosed when writes after ``common_lsn`` were acknowledged alone since the two
+        sides compared their standings: they must be counted, so the handshake begins again.
+        """
         core = self.core
         if core.source is None:
             return
         async with core.frames:
+            source = core.source
+            counts = source.alone and not core.superblock.yields
+            if common_lsn is not None and counts and source.acked_lsn > common_lsn:
+                raise LinkClosed("this side acknowledged alone since the standings were compared")
             core.source = None
         self.committer.fail_waiting(self._unavailable)
         self.committer.poke()

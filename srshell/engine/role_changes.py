@@ -110,6 +110,9 @@ async def demote(replica: Replica, operation: str, new_epoch: int) -> int:
             raise SrError.make("SR6017", group=superblock.group)
         if replica.committer.sealed_by != operation:
             raise SrError.make("SR6015", group=superblock.group)
+        # Once demoted, this side may be promoted again without the peer: the peer must not go on
+        # believing that nothing can be acknowledged without it.
+        await _tell_peer(replica, superblock.on_peer_loss, may_ack_alone=True)
         async with core.transition, core.frames:
             source = core.source
             if (

@@ -14,7 +14,7 @@ def standing(core: Core) -> Standing:
     tail_lsn = source.last_lsn if source is not None else core.log.durable_lsn
     alone_lsn = 0
     if superblock.alone:
-        alone_lsn = source.acked_lsn if source is not None and not superblock.unclean else tail_lsn
+        alone_lsn = source.acked_lsn if source is not None else tail_lsn
     last = ring.frames[-1] if ring.frames else None
     return Standing(
         replica=superblock.replica,
