@@ -80,7 +80,7 @@ def report_of(replica: Replica) -> ReplicaReport:
 
 def _flow(replica: Replica) -> Flow:
     source, link = replica.core.source, replica.peer_link
-    if link.state is not LinkState.CONNECTED:
+    if link.state is not LinkState.CONNECTED or replica.core.failure:
         return Flow.IDLE
     if source is not None:
         if replica.committer.sealed_by and source.phase is Phase.LIVE:
