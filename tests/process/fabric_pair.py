@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import signal
 import sqlite3
 import time
@@ -26,8 +27,9 @@ from srshell.fabric.control_client import FabricClient
 from srshell.fabric.launch import OwnerOptions
 from srshell.fabric.place import FabricPlace
 from srshell.model.errors import SrError
-from srshell.model.replica import ReplicaReport, ReplicaRole
+from srshell.model.replica import Flow, ReplicaReport, ReplicaRole
 from srshell.model.report import GroupStatus
+from srshell.model.states import ReplicationState
 from srshell.site.client import SiteClient
 from srshell.site.process_lock import ProcessMark, living_site
 from srshell.site.rundir import run_directory, socket_path
@@ -220,13 +222,20 @@ class FabricPair:
 
 
 @asynccontextmanager
-async def open_fabric_pair(folder: Path) -> AsyncIterator[FabricPair]:
-    """Make a fabric of two arrays, as a person would, and protect a group; in sync."""
+async def open_fabric_pair(
+    folder: Path, *, everything_dies: bool = False
+) -> AsyncIterator[FabricPair]:
+    """Make a fabric of two arrays, as a person would, and protect a group; in sync.
+
+    ``everything_dies``: owner and sites are killed together in the middle of the first copy.
+    """
     place = FabricPlace(folder / "f")
     client = FabricClient(place, options=OwnerOptions(sandbox=True))
     pair = FabricPair(folder, client)
     try:
         await set_up(pair)
+        await (copy_with_a_break(pair) if everything_dies else client.refresh())
+        await pair.in_sync()
         yield pair
     finally:
         await pair.end()
@@ -247,9 +256,9 @@ async def set_up(pair: FabricPair) -> None:
     )
     for array in ARRAYS:
         await client.create_group(f"group{array}", f"vol{array}", f"log{array}")
+    # In the middle, where no writer writes.
+    await client.volume("volA").write(MIB, random.Random(3).randbytes(6 * MIB))
     await client.enable("groupA", "groupB")
-    await client.refresh()
-    await pair.in_sync()
     info = await client.info()
     directory = run_directory(pair.place.directory)
     for array in ARRAYS:
@@ -257,3 +266,21 @@ async def set_up(pair: FabricPair) -> None:
         pair.sites[array] = SiteClient(array, socket, fabric=info.identity, owner_term=None)
     (report,) = (await pair.sites["A"].describe()).replicas
     pair.partnership = report.partnership
+
+
+async def copy_with_a_break(pair: FabricPair) -> None:
+    """Begin the first copy, kill everything in the middle of it, and let it go on."""
+    await pair.client.fault("disk", "slow", "B", seconds=60)
+    refreshing = asyncio.create_task(pair.client.refresh())
+
+    async def copying() -> bool:
+        report = await pair.report("A")
+        return report is not None and report.flow is Flow.INITIAL_COPY
+
+    await until(copying, "the first copy has begun")
+    await pair.kill(pair.owner(), *(pair.site(array) for array in ARRAYS))
+    # The job ended with its owner; the copy is the business of the sites.
+    await asyncio.gather(refreshing, return_exceptions=True)
+    row = await pair.row("A")
+    assert row.failover_ready == (row.replication_state is ReplicationState.SYNCHRONIZING)
+    assert row.failover_ready or row.rpo_seconds is None

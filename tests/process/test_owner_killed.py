@@ -72,8 +72,8 @@ async def in_each_step(folder: Path) -> None:
 
 
 async def with_both_sites(folder: Path) -> None:
-    """Kill the owner and both sites together, in each step once."""
-    async with open_fabric_pair(folder) as pair, Watch(pair):
+    """Kill the owner and both sites together, in the first copy and in each step once."""
+    async with open_fabric_pair(folder, everything_dies=True) as pair, Watch(pair):
         async with load_on(pair, 0.05) as load:
             for source, step in (("A", "seal"), ("B", "demote"), ("A", "promote")):
                 await load.more(10)
@@ -132,7 +132,7 @@ async def slow_down(pair: FabricPair, seconds: float) -> None:
 SCENES: Final[dict[str, Scene]] = {
     "while nothing else happens": while_nothing_else_happens,
     "in each step of role changes": in_each_step,
-    "with both sites, in role changes": with_both_sites,
+    "with both sites, in the first copy and in role changes": with_both_sites,
 }
 
 
