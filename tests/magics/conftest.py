@@ -1,6 +1,7 @@
 """Shells of our own to type into, one for each test."""
 
 import atexit
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def one_shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveS
     config.IPCompleter.use_jedi = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(home))
+        # A shell takes the place of __main__, which new processes are started from.
+        patch.setitem(sys.modules, "__main__", sys.modules["__main__"])
         made = InteractiveShell(config=config)  # type: ignore[no-untyped-call]
         yield made
         made.atexit_operations()  # type: ignore[no-untyped-call]
