@@ -1,0 +1,1 @@
+"""The long forms of the tests, and the ledger of what was run."""
