@@ -45,6 +45,10 @@ def _serve(arguments: dict[str, Any], around: Surroundings) -> int:
         sandbox=bool(arguments.get("sandbox")) or around.options.sandbox,
         profile=arguments.get("profile") or around.options.profile,
         direct_commits=arguments.get("commit") == "direct",
+        viewer_groups=tuple(arguments.get("viewer_groups", ())),
+        operator_groups=tuple(arguments.get("operator_groups", ())),
+        token_file=arguments.get("token_file"),
+        share=arguments.get("share"),
     )
     return serve(settings)
 

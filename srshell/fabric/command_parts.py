@@ -5,7 +5,7 @@ Always true: these only build `Argument` values; they decide nothing.
 
 from __future__ import annotations
 
-from srshell.fabric.command_spec import Argument, Kind, Noun
+from srshell.fabric.command_spec import Argument, Kind, Noun, Role
 
 POLICIES = ("continue", "suspend-io", "io-error")
 
@@ -62,7 +62,12 @@ def option(
 
 
 def options(
-    flag: str, help_text: str, noun: Noun, *, name: str = "", required: bool = False
+    flag: str,
+    help_text: str,
+    noun: Noun = Noun.NOTHING,
+    *,
+    name: str = "",
+    required: bool = False,
 ) -> Argument:
     """An option with one value or more."""
     return Argument(
@@ -78,7 +83,13 @@ def choice(flag: str, help_text: str, values: tuple[str, ...], default: str | No
 
 
 def flag(
-    text: str, help_text: str, *, target: str = "", constant: object = None, name: str = ""
+    text: str,
+    help_text: str,
+    *,
+    target: str = "",
+    constant: object = None,
+    name: str = "",
+    role: Role | None = None,
 ) -> Argument:
     """An option without a value; ``constant`` is what it puts into the keyword ``target``."""
     return Argument(
@@ -89,6 +100,7 @@ def flag(
         required=False,
         target=target,
         constant=constant,
+        role=role,
     )
 
 

@@ -5,6 +5,7 @@ Always true:
 (1) A command knows nothing of terminals, notebooks or sockets; those read it.
 (2) Options that belong to a kind of command (``--dry-run``, ``--timeout``, ``--confirm``) are added
     by the kind, never written down twice.
+(3) A command that names no role is for the owner alone.
 """
 
 from __future__ import annotations
@@ -53,6 +54,19 @@ class Effect(StrEnum):
     RUNS = "runs"  # a process of its own, not a verb of the session
 
 
+class Role(StrEnum):
+    """What a person may ask of the fabric; each role may do what those before it may."""
+
+    VIEWER = "viewer"  # look, and follow events
+    OPERATOR = "operator"  # what neither sets up nor destroys
+    ADMIN = "admin"  # everything
+
+    def allows(self, needed: Role) -> bool:
+        """Whether this role may do what needs the other."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
 @attrs.frozen
 class Argument:
     """One positional argument, or with ``flags`` one option."""
@@ -71,6 +85,7 @@ class Argument:
     constant: object = None  # what a flag stands for, when not just True
     target: str = ""  # keyword that the value goes to, when several flags share one
     metavar: str = ""
+    role: Role | None = None  # what giving it needs, when that is more than the command needs
 
     @property
     def keyword(self) -> str:
@@ -100,6 +115,12 @@ class CommandSpec:
     short_names: tuple[str, ...] = ()  # other names of the magic
     confirms: str = ""  # what --confirm names
     hidden: bool = False
+    role: Role | None = None  # who may ask for it; every command says so
+
+    @property
+    def needs(self) -> Role:
+        """The role that the command needs; one that does not say is for the owner alone."""
+        return self.role or Role.ADMIN
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from srshell.fabric.command_parts import (
     flag,
     option,
     optional_word,
+    options,
     rest,
     word,
 )
-from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
+from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun, Role
 
 MACHINES = (
     CommandSpec(
@@ -31,6 +32,7 @@ MACHINES = (
         cmdlet="New-SCVirtualMachine",
         step=9,
         short_names=("addvm",),
+        role=Role.OPERATOR,
     ),
     CommandSpec(
         "vm rm",
@@ -42,6 +44,7 @@ MACHINES = (
         cmdlet="Remove-SCVirtualMachine",
         step=10,
         short_names=("rmvm",),
+        role=Role.OPERATOR,
     ),
     CommandSpec(
         "vm check",
@@ -53,8 +56,16 @@ MACHINES = (
             option("--volume", "look in this volume; its own when not given", Noun.VOLUME),
         ),
         step=9,
+        role=Role.OPERATOR,
     ),
-    CommandSpec("vms", "vms", "List the machines", "srshell vms", cmdlet="Get-SCVirtualMachine"),
+    CommandSpec(
+        "vms",
+        "vms",
+        "List the machines",
+        "srshell vms",
+        cmdlet="Get-SCVirtualMachine",
+        role=Role.VIEWER,
+    ),
     CommandSpec(
         "nbd",
         "nbd",
@@ -66,6 +77,7 @@ MACHINES = (
             flag("--off", "serve it no longer", target="on", constant=False),
         ),
         step=9,
+        role=Role.OPERATOR,
     ),
 )
 
@@ -79,6 +91,7 @@ ROLES = (
         (word("group", "either group", Noun.GROUP),),
         cmdlet="Set-SCReplicationGroup -Operation PrepareForFailover",
         step=10,
+        role=Role.OPERATOR,
     ),
     CommandSpec(
         "failover",
@@ -109,6 +122,7 @@ ROLES = (
         cmdlet="Set-SCReplicationGroup -Operation Failover",
         step=10,
         confirms="the group that becomes primary",
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "failback",
@@ -123,6 +137,7 @@ ROLES = (
         cmdlet="Set-SCReplicationGroup -Operation ReverseRoles",
         step=11,
         confirms="the group that becomes primary",
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "suspend",
@@ -131,6 +146,7 @@ ROLES = (
         "srshell suspend PriRG",
         Effect.CHANGES,
         (word("group", "either group", Noun.GROUP),),
+        role=Role.OPERATOR,
     ),
     CommandSpec(
         "resume",
@@ -140,10 +156,11 @@ ROLES = (
         Effect.CHANGES,
         (
             word("group", "either group", Noun.GROUP),
-            flag("--alone", "acknowledge writes without the peer"),
+            flag("--alone", "acknowledge writes without the peer", role=Role.ADMIN),
             option("--accept-loss", "what the peer may lack: unknown", metavar="unknown"),
         ),
         confirms="the array that goes on alone",
+        role=Role.OPERATOR,
     ),
     CommandSpec(
         "resolve",
@@ -156,6 +173,7 @@ ROLES = (
             option("--keep", "the array whose writes stay", Noun.ARRAY, required=True),
         ),
         confirms="the array that loses",
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "teardown",
@@ -169,6 +187,7 @@ ROLES = (
         ),
         cmdlet="Set-SCReplicationGroup -Operation TearDown",
         confirms="the group that loses its protection",
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "restart",
@@ -177,6 +196,7 @@ ROLES = (
         "srshell restart ClusterA",
         Effect.CHANGES,
         (word("array", "the array", Noun.ARRAY),),
+        role=Role.OPERATOR,
     ),
 )
 
@@ -192,8 +212,11 @@ WATCHING = (
             option("--object", "about this object", Noun.OBJECT, name="about"),
             option("--limit", "at most this many, the newest", kind=Kind.NUMBER),
         ),
+        role=Role.VIEWER,
     ),
-    CommandSpec("jobs", "jobs", "List the jobs and how far they are", "srshell jobs"),
+    CommandSpec(
+        "jobs", "jobs", "List the jobs and how far they are", "srshell jobs", role=Role.VIEWER
+    ),
     CommandSpec(
         "job",
         "job",
@@ -203,16 +226,20 @@ WATCHING = (
         (
             Argument("number", "number of the job", noun=Noun.JOB, kind=Kind.NUMBER, metavar="ID"),
             flag("--wait", "wait until it has ended", name="ended"),
-            flag("--cancel", "ask it to stop at a safe point"),
+            flag("--cancel", "ask it to stop at a safe point", role=Role.OPERATOR),
         ),
+        role=Role.VIEWER,
     ),
-    CommandSpec("info", "info", "Show the fabric, its owner and its sites", "srshell info"),
+    CommandSpec(
+        "info", "info", "Show the fabric, its owner and its sites", "srshell info", role=Role.VIEWER
+    ),
     CommandSpec(
         "why",
         "why",
         "Say what led to the state of an object",
         "srshell why PriRG",
         arguments=(word("name", "a group, array, volume or machine", Noun.OBJECT),),
+        role=Role.VIEWER,
     ),
     CommandSpec(
         "explain",
@@ -220,6 +247,7 @@ WATCHING = (
         "Explain a code",
         "srshell explain SR6004",
         arguments=(word("code", "such as SR6004", Noun.CODE),),
+        role=Role.VIEWER,
     ),
     CommandSpec(
         "fault",
@@ -233,6 +261,7 @@ WATCHING = (
             optional_word("array", "where", Noun.ARRAY),
             option("--for", "how long", kind=Kind.SECONDS, name="seconds", metavar="SECONDS"),
         ),
+        role=Role.ADMIN,
     ),
 )
 
@@ -263,10 +292,15 @@ PROCESSES = (
                 ("thread", "direct"),
                 "thread",
             ),
+            option("--share", "a second socket, for others", Noun.PLACE, metavar="SOCKET"),
+            options("--viewer-group", "groups that may look", name="viewer_groups"),
+            options("--operator-group", "groups that may operate", name="operator_groups"),
+            option("--token-file", "a file of lines ROLE TOKEN", Noun.PLACE, metavar="FILE"),
         ),
+        role=Role.ADMIN,
     ),
     CommandSpec("stop", "", "Stop the owner and its sites", "srshell stop", Effect.RUNS,
-                (flag("--keep-sites", "let the sites replicate on"),)),
+                (flag("--keep-sites", "let the sites replicate on"),), role=Role.ADMIN),
     CommandSpec(
         "plan",
         "",
@@ -274,6 +308,7 @@ PROCESSES = (
         "srshell plan failover PriRG --planned",
         Effect.RUNS,
         (rest("command", "the command with its arguments", Noun.COMMAND),),
+        role=Role.VIEWER,
     ),
     CommandSpec(
         "demo",
@@ -285,12 +320,15 @@ PROCESSES = (
             option("--image", "a disk image to replicate", Noun.PLACE),
             flag("--keep", "leave the files behind"),
         ),
+        role=Role.ADMIN,
     ),
-    CommandSpec("shell", "", "IPython with the commands loaded", "srshell shell", Effect.RUNS),
-    CommandSpec("bench", "", "Measure beside the smallest program", "srshell bench", Effect.RUNS),
+    CommandSpec("shell", "", "IPython with the commands loaded", "srshell shell", Effect.RUNS,
+                role=Role.VIEWER),
+    CommandSpec("bench", "", "Measure beside the smallest program", "srshell bench", Effect.RUNS,
+                role=Role.ADMIN),
     CommandSpec("site", "", "Serve one array; started by the owner", "srshell site", Effect.RUNS,
-                (rest("rest", "arguments of the site"),), hidden=True),
+                (rest("rest", "arguments of the site"),), hidden=True, role=Role.ADMIN),
     CommandSpec("writer", "", "Write numbered records; started by the owner", "srshell writer",
                 Effect.RUNS, (rest("rest", "arguments of the writer"),),
-                hidden=True),
+                hidden=True, role=Role.ADMIN),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from srshell.fabric.command_parts import (
     word,
     words,
 )
-from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
+from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun, Role
 
 INVENTORY = (
     CommandSpec(
@@ -26,6 +26,7 @@ INVENTORY = (
         arguments=(words("where", "directories or block devices", Noun.PLACE),),
         cmdlet="Get-SCStorageArray",
         step=1,
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "discover",
@@ -42,6 +43,7 @@ INVENTORY = (
         ),
         cmdlet="Read-SCStorageProvider",
         step=2,
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "manage-pool",
@@ -55,6 +57,7 @@ INVENTORY = (
         ),
         cmdlet="Set-SCStorageArray -AddStoragePool",
         step=2,
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "classify",
@@ -69,6 +72,7 @@ INVENTORY = (
         ),
         cmdlet="New-SCStorageClassification",
         step=2,
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "arrays",
@@ -76,6 +80,7 @@ INVENTORY = (
         "List the arrays and their pools",
         "srshell arrays",
         cmdlet="Get-SCStorageArray",
+        role=Role.VIEWER,
     ),
     CommandSpec(
         "pools",
@@ -83,9 +88,10 @@ INVENTORY = (
         "List the pools, how full they are, and their classes",
         "srshell pools",
         cmdlet="Get-SCStoragePool",
+        role=Role.VIEWER,
     ),
-    CommandSpec("volumes", "volumes", "List the volumes", "srshell volumes"),
-    CommandSpec("pairs", "pairs", "List the pairs of arrays", "srshell pairs"),
+    CommandSpec("volumes", "volumes", "List the volumes", "srshell volumes", role=Role.VIEWER),
+    CommandSpec("pairs", "pairs", "List the pairs of arrays", "srshell pairs", role=Role.VIEWER),
     CommandSpec(
         "pair",
         "pair",
@@ -98,6 +104,7 @@ INVENTORY = (
         ),
         cmdlet="Set-SCStorageArray -PeerStorageArrayName",
         step=3,
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "unpair",
@@ -108,6 +115,7 @@ INVENTORY = (
         (word("array", "either array of the pair", Noun.ARRAY, metavar="A"),),
         cmdlet="Set-SCStorageArray -RemovePeerArray",
         step=3,
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "rename",
@@ -121,6 +129,7 @@ INVENTORY = (
         ),
         cmdlet="Set-SCStorageArray -Name",
         step=3,
+        role=Role.ADMIN,
     ),
 )
 
@@ -159,6 +168,7 @@ PROVISIONING = (
         ),
         cmdlet="New-SCStorageVolume",
         step=4,
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "volume rm",
@@ -169,6 +179,7 @@ PROVISIONING = (
         (word("volume", "the volume", Noun.VOLUME),),
         cmdlet="Remove-SCStorageVolume",
         confirms="the volume whose data is lost",
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "group create",
@@ -184,6 +195,7 @@ PROVISIONING = (
         ),
         cmdlet="New-SCReplicationGroup",
         step=5,
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "group show",
@@ -193,6 +205,7 @@ PROVISIONING = (
         arguments=(word("name", "the group", Noun.GROUP),),
         cmdlet="Get-SCReplicationGroup",
         step=5,
+        role=Role.VIEWER,
     ),
     CommandSpec(
         "group set",
@@ -209,6 +222,7 @@ PROVISIONING = (
                 choices=POLICIES,
             ),
         ),
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "group rm",
@@ -218,6 +232,7 @@ PROVISIONING = (
         Effect.CHANGES,
         (word("group", "the group", Noun.GROUP),),
         cmdlet="Remove-SCReplicationGroup",
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "groups",
@@ -226,6 +241,7 @@ PROVISIONING = (
         "srshell groups",
         cmdlet="Get-SCReplicationGroup",
         step=5,
+        role=Role.VIEWER,
     ),
 )
 
@@ -245,6 +261,7 @@ PROTECTION = (
         cmdlet="Set-SCReplicationGroup -Operation EnableProtection",
         step=6,
         confirms="the destination group, when its volumes are not blank",
+        role=Role.ADMIN,
     ),
     CommandSpec(
         "refresh",
@@ -264,6 +281,7 @@ PROTECTION = (
         ),
         cmdlet="Read-SCStorageProvider",
         step=7,
+        role=Role.OPERATOR,
     ),
     CommandSpec(
         "wait",
@@ -276,6 +294,7 @@ PROTECTION = (
             option("--until", "the state; Synchronizing when none is named", Noun.STATE),
         ),
         step=8,
+        role=Role.VIEWER,
     ),
     CommandSpec(
         "status",
@@ -285,6 +304,7 @@ PROTECTION = (
         arguments=(optional_word("group", "one group and its peer", Noun.GROUP),),
         cmdlet="Get-SCReplicationGroup | fl Name, IsPrimary, ReplicationState, ReplicationHealth",
         step=8,
+        role=Role.VIEWER,
     ),
     CommandSpec(
         "verify",
@@ -294,5 +314,6 @@ PROTECTION = (
         Effect.WATCHES,
         (word("group", "the group", Noun.GROUP),),
         step=8,
+        role=Role.OPERATOR,
     ),
 )

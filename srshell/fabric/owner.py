@@ -47,6 +47,10 @@ class OwnerSettings:
     sandbox: bool = False
     profile: str | None = None
     direct_commits: bool = False
+    viewer_groups: tuple[str, ...] = ()
+    operator_groups: tuple[str, ...] = ()
+    token_file: str | None = None
+    share: str | None = None
 
 
 def serve(settings: OwnerSettings) -> int:
@@ -128,6 +132,7 @@ class _Owner:
     async def run(self) -> None:
         """Serve until told to stop."""
         # The HTTP server is heavy; clients never load it.
+        from srshell.fabric.access import read_access, shared_socket
         from srshell.fabric.control_server import ControlServer, listening_socket
         from srshell.site.rundir import run_directory, socket_path
 
@@ -137,6 +142,14 @@ class _Owner:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._ending.set)
         path = socket_path(run_directory(place.directory), "owner", "api")
+        access = read_access(
+            place,
+            viewer_groups=settings.viewer_groups,
+            operator_groups=settings.operator_groups,
+            token_file=settings.token_file,
+            socket_path=settings.share,
+        )
+        shared = shared_socket(access)
         self._session = await open_session(
             place,
             native_backend,
@@ -149,8 +162,8 @@ class _Owner:
             await adopt(context)
         if self._died:
             context.journal.say("SR9004", place.directory.name, f"process {self._died}")
-        server = ControlServer(self._session, str(place.directory), self._stop)
-        await server.start(listening_socket(path))
+        server = ControlServer(self._session, str(place.directory), self._stop, access)
+        await server.start(listening_socket(path), *((shared,) if shared else ()))
         self._write_card(path, context.owner_term)
         context.journal.say("SR0100", place.directory.name)
         if settings.ready_fd is None:
@@ -163,6 +176,8 @@ class _Owner:
         if self._stopped is None:
             await close_session(self._session, stop_sites=False)
         path.unlink(missing_ok=True)
+        if access.socket is not None:
+            access.socket.unlink(missing_ok=True)
 
     def _write_card(self, path: Path, term: int) -> None:
         """Tell clients where to connect."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from srshell.cli.surroundings import Exit
-from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind
+from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Role
 from srshell.fabric.commands import FAMILIES
 from tests.docs.fences import ROOT
 
@@ -38,6 +38,11 @@ _KINDS = {
     Effect.DESTROYS: "loses data, changes roles or ends protection, once confirmed by name",
     Effect.RUNS: "a process of its own",
 }
+_ROLES = {
+    Role.VIEWER: "look, and follow events",
+    Role.OPERATOR: "that, and everything that neither sets up nor destroys",
+    Role.ADMIN: "everything",
+}
 _EXITS = {
     Exit.OK: "done; `status`: all is well",
     Exit.FAILED: "refused or failed, and the error says why; `status`: a warning",
@@ -57,6 +62,13 @@ def render() -> str:
         common = () if sample is None or effect is Effect.RUNS else sample.common_options
         shown = ", ".join(f"`{_flags(option)}`" for option in common)
         lines.append(f"| {effect.value} | {text} | {shown} |")
+    lines += [
+        "",
+        "The fabric's own user may do everything; others may do what their role allows:",
+        "",
+    ]
+    lines += ["| role | may |", "| --- | --- |"]
+    lines += [f"| {role.value} | {text} |" for role, text in _ROLES.items()]
     lines += ["", "| exit code | meaning |", "| --- | --- |"]
     lines += [f"| {code.value} | {text} |" for code, text in _EXITS.items()]
     for family, members in FAMILIES.items():
@@ -69,7 +81,7 @@ def render() -> str:
 
 def _command(spec: CommandSpec) -> list[str]:
     """The section of one command."""
-    facts = [f"*{spec.effect.value}*"]
+    facts = [f"*{spec.effect.value}*", f"role {spec.needs.value}"]
     if spec.method:
         facts.append(f"Python `{spec.method}`")
     if spec.short_names:
@@ -115,6 +127,8 @@ def _meaning(argument: Argument) -> str:
         notes.append("may be left out")
     if argument.default is not None:
         notes.append(f"otherwise `{argument.default}`")
+    if argument.role is not None:
+        notes.append(f"role {argument.role.value}")
     return f"{argument.help} ({', '.join(notes)})" if notes else argument.help
 
 
@@ -134,6 +148,7 @@ def main() -> int:
 
 assert set(_EXITS) == set(Exit)
 assert set(_KINDS) == set(Effect)
+assert set(_ROLES) == set(Role)
 
 if __name__ == "__main__":
     sys.exit(main())

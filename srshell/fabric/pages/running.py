@@ -141,8 +141,10 @@ def _info(report: Report) -> Page:
     )
     headline = f"fabric {report['fabric']} (owner {report['owner_pid']}"
     headline += ", sandbox)" if report.get("sandbox") else ")"
+    if report.get("role", "admin") != "admin":
+        headline += f", you are {report['role']}"
     columns = ("ARRAY", "SITE", "STATE", "PID", "PEER", "POOLS")
-    return Page(headline, columns if rows else (), rows)
+    return Page(headline, columns if rows else (), rows, tuple(report.get("access", ())))
 
 
 def _why(report: Report) -> Page:

@@ -90,8 +90,20 @@ SR9007 error: {array} follows an owner of a later term.
     mend  srshell info
 
 SR9008 error: You are not the user who owns this fabric.
-    rule  the control socket serves its own user
-    why   Peer credentials of the socket were checked.
+    rule  the control socket serves its own user, and those whom it gave a role
+    why   The kernel told who asked. The owner's user can give roles in access.toml or with
+          `srshell serve --viewer-group`; docs/security.md says how.
+    mend  srshell explain SR9008
+
+SR9009 error: {file} cannot say who may use this fabric.
+    rule  files that give roles belong to the fabric's user, and nobody else can change them
+    why   The facts say what is wrong. Nobody was given a role, and the owner did not start.
+    mend  srshell explain SR9009
+
+SR9010 error: {command} is for the role {needed}.
+    rule  a viewer looks, an operator does what neither sets up nor destroys, an admin all
+    why   The facts name your role. The fabric's own user is admin; docs/commands.md names the
+          role that each command needs.
     mend  srshell info
 
 SR9101 warning: The volume {volume} is in no group: what {vm} writes is not replicated.

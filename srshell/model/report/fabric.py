@@ -53,6 +53,8 @@ class InfoReport:
     version: str = ""
     owner_term: int = 0
     sandbox: bool = False
+    role: str = "admin"  # what the one who asks may do
+    access: tuple[str, ...] = ()  # who else may do what
     schema: str = "srshell.info/1"
 
 

@@ -1,0 +1,59 @@
+"""Which role a verb of the session needs, with the arguments that it is given.
+
+Always true:
+
+(1) The answer comes from the command registry; a verb that no command stands for is for the owner
+    alone.
+(2) An argument can raise the role, never lower it.
+(3) A plan needs the role of what is planned: it looks at the same things.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from srshell.fabric.command_spec import CommandSpec, Role
+from srshell.fabric.commands import COMMANDS
+from srshell.model.errors import SrError
+
+#: Verbs that a command stands for under another name.
+_SAME_AS = {"provision_pair": "provision"}
+
+
+@functools.cache
+def _specs() -> dict[str, CommandSpec]:
+    return {spec.method: spec for spec in COMMANDS.values() if spec.method}
+
+
+def needed_role(verb: str, arguments: Mapping[str, object]) -> Role:
+    """The role that a call needs."""
+    spec = _specs().get(_SAME_AS.get(verb, verb))
+    if spec is None:
+        return Role.ADMIN
+    given = {
+        argument.role
+        for argument in spec.arguments
+        if argument.role is not None and arguments.get(argument.keyword) not in (None, False)
+    }
+    return max((spec.needs, *given), key=list(Role).index)
+
+
+def check_role(role: Role, verb: str, arguments: Mapping[str, object]) -> None:
+    """Refuse a call that the role does not allow.
+
+    Raises:
+        SrError: SR9010.
+    """
+    refuse_unless(role, needed_role(verb, arguments), verb.replace("_", "-"))
+
+
+def refuse_unless(role: Role, needed: Role, command: str) -> None:
+    """Refuse what needs more than the role.
+
+    Raises:
+        SrError: SR9010.
+    """
+    if not role.allows(needed):
+        facts = f"you are {role.value} here; {command} needs {needed.value}"
+        raise SrError.make("SR9010", facts=facts, command=command, needed=needed.value)
