@@ -11,11 +11,13 @@ Always true:
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
-from threading import Thread
+from threading import Semaphore, Thread
 from typing import Any, TypeVar
 
 import attrs
@@ -25,6 +27,7 @@ from srshell.fabric import launch
 from srshell.fabric.api import FabricApi
 from srshell.fabric.calls import DEFAULT_TIMEOUT_SECONDS
 from srshell.fabric.control_http import ControlHttp, OwnerGone
+from srshell.fabric.feed import Frame
 from srshell.fabric.job_report import has_ended, job_result, still_running
 from srshell.fabric.place import FabricPlace
 from srshell.fabric.reports import decode
@@ -42,6 +45,8 @@ ResultT = TypeVar("ResultT")
 
 #: How long a look at a job waits for its end, in seconds.
 _LOOK_SECONDS = 0.25
+#: How much of a stream is read before somebody has asked for it.
+_AHEAD = 2
 
 
 def _post(verb: str, arguments: dict[str, Any], http: ControlHttp) -> bytes:
@@ -153,31 +158,65 @@ class FabricClient(FabricApi):
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event]:
         """Events as they happen; ends when the owner ends or this client is closed."""
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
         connection = await in_thread(self._open)
+        async with aclosing(self._read(connection, lambda: connection.events(after))) as stream:
+            async for data in stream:
+                yield msgspec.json.decode(data, type=Event)
+
+    async def watch(
+        self, period_seconds: float = 1.0, silence_seconds: float = 15.0
+    ) -> AsyncIterator[Frame]:
+        """What a screen shows: the whole picture, then its changes; ends when the owner does.
+
+        Args:
+            period_seconds: from one frame to the next.
+            silence_seconds: an owner that says nothing for so long is taken for gone.
+        """
+        connection = await in_thread(self._open)
+
+        def frames() -> Iterator[bytes]:
+            return connection.frames(period_seconds, silence_seconds)
+
+        async with aclosing(self._read(connection, frames)) as stream:
+            async for data in stream:
+                yield msgspec.json.decode(data, type=Frame)
+
+    async def _read(
+        self, connection: ControlHttp, stream: Callable[[], Iterator[bytes]]
+    ) -> AsyncGenerator[bytes]:
+        """What comes on a connection of its own, read in a thread."""
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        # A slow reader holds the thread up, then the socket fills, and the owner tells it less.
+        credit, over = Semaphore(_AHEAD), threading.Event()
         self._followers.add(connection)
 
-        def put(event: Event | None) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(queue.put_nowait, event)
+        def put(data: bytes | None) -> None:
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(queue.put_nowait, data)
 
         def read() -> None:
             try:
-                for data in connection.events(after):
-                    put(msgspec.json.decode(data, type=Event))
-            except OwnerGone:
+                for data in stream():
+                    credit.acquire()
+                    if over.is_set():
+                        break
+                    put(data)
+            except (OwnerGone, SrError):
                 pass
             finally:
                 connection.close()
                 put(None)
 
-        Thread(target=read, name="srshell-events", daemon=True).start()
+        Thread(target=read, name="srshell-stream", daemon=True).start()
         try:
-            while (event := await queue.get()) is not None:
-                yield event
+            while (data := await queue.get()) is not None:
+                credit.release()
+                yield data
         finally:
             self._followers.discard(connection)
+            over.set()
+            credit.release()
             connection.abort()
 
     def volume(self, name: Name) -> FabricVolume:

@@ -75,7 +75,22 @@ class ControlHttp:
 
     def events(self, after: int) -> Iterator[bytes]:
         """Events as they happen, each as JSON; ends when the owner does."""
-        response = self._request("GET", f"events?follow=1&after={after}", None, None)
+        yield from self._stream(f"events?follow=1&after={after}", None)
+
+    def frames(self, period_seconds: float, silence_seconds: float) -> Iterator[bytes]:
+        """What a screen watches, each frame as JSON; ends when the owner does.
+
+        Args:
+            period_seconds: from one frame to the next.
+            silence_seconds: an owner that says nothing for so long is taken for gone.
+        """
+        yield from self._stream(f"watch?period={period_seconds:g}", silence_seconds)
+
+    def _stream(self, path: str, timeout_seconds: float | None) -> Iterator[bytes]:
+        """What comes at ``path`` until the owner ends."""
+        response = self._request("GET", path, None, timeout_seconds)
+        if response.status >= http.HTTPStatus.BAD_REQUEST:
+            raise _read_error(response.read(), response.status)
         with suppress(OSError, http.client.HTTPException):
             for line in response:
                 if line.startswith(b"data:"):

@@ -39,6 +39,9 @@ class _Numbers(TypedDict, total=False):
     log_bytes: int
     log_bytes_free: int
     bytes_behind: int | None
+    writes_total: int
+    written_bytes_total: int
+    copied_bytes_total: int
 
 
 @attrs.frozen
@@ -163,6 +166,9 @@ def _numbers(report: ReplicaReport | None) -> _Numbers:
         "log_bytes": report.log_bytes,
         "log_bytes_free": report.log_bytes_free,
         "bytes_behind": report.unconfirmed_bytes if report.role is ReplicaRole.PRIMARY else None,
+        "writes_total": report.writes_total,
+        "written_bytes_total": report.written_bytes_total,
+        "copied_bytes_total": report.copied_bytes_total,
     }
 
 

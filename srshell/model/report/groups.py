@@ -81,6 +81,10 @@ class GroupStatus(Named):
     log_bytes: int = 0
     log_bytes_free: int = 0
     bytes_behind: int | None = None
+    #: Counted by this side since its process opened the group; rates are their differences.
+    writes_total: int = 0
+    written_bytes_total: int = 0
+    copied_bytes_total: int = 0
 
     @property
     def state(self) -> ReplicationState:
