@@ -1,4 +1,4 @@
-"""The control API: HTTP on a Unix socket that only its own user can speak to.
+"""The control API: HTTP on a Unix socket for its own user, on another one for those with a role.
 
     GET  /v1/hello                 who answers, and which protocol
     GET  /v1/VERB                  every verb that looks and needs no argument
@@ -10,9 +10,11 @@
 
 Always true:
 
-(1) The socket has mode 0600 from its first moment, and each peer's user is checked besides.
-(2) Every answer is a report or an error object; no traceback leaves the process.
-(3) A verb goes on when the client that asked for it hangs up.
+(1) The socket has mode 0600 from its first moment, and each peer's user is checked besides: who
+    has no role hears nothing but that.
+(2) A call is refused before it is looked at when the peer's role does not allow it.
+(3) Every answer is a report or an error object; no traceback leaves the process.
+(4) A verb goes on when the client that asked for it hangs up.
 """
 
 from __future__ import annotations
@@ -22,31 +24,36 @@ import json
 import logging
 import os
 import socket
-import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import attrs
 from aiohttp import web
 
 from srshell import __version__
+from srshell.fabric.access import Access, Peer
 from srshell.fabric.api import FabricApi
+from srshell.fabric.command_spec import Role
 from srshell.fabric.control_http import PROTOCOL
 from srshell.fabric.feed import Feed
 from srshell.fabric.reports import StoppedReport
+from srshell.fabric.roles import check_role, refuse_unless
 from srshell.model.errors import SrError
-from srshell.model.report import encode
+from srshell.model.report import InfoReport, encode
 
 LOG = logging.getLogger(__name__)
 
 _BODY_BYTES_MAX = 1024**2
 _WAIT_SECONDS_MAX = 60.0
+_SECONDS_MAX = 86400.0
 _HEARTBEAT_SECONDS = 15.0
 #: A watcher that takes longer to read a frame than this is shown the whole picture again.
 _SLOW_SECONDS = 10.0
-_PEER = struct.Struct("3i")
+#: Numbers in addresses have at most this many digits: those of a 64-bit number.
+_DIGITS_MAX = 18
 _NOTHING_NEEDED = frozenset(
     {"info", "status", "arrays", "pools", "volumes", "pairs", "groups", "vms", "jobs"}
 )
@@ -77,18 +84,21 @@ def listening_socket(path: Path) -> socket.socket:
 class ControlServer:
     """Serves one fabric."""
 
-    def __init__(self, fabric: FabricApi, directory: str, stop: Stop) -> None:
+    def __init__(
+        self, fabric: FabricApi, directory: str, stop: Stop, access: Access | None = None
+    ) -> None:
         self._fabric = fabric
         self._directory = directory
         self._stop = stop
+        self._access = access or Access()
         self._runner: web.AppRunner | None = None
         self._following: set[asyncio.Task[Any]] = set()
         self._feed = Feed(fabric)
 
-    async def start(self, listener: socket.socket) -> None:
-        """Answer on a listening socket from now on."""
+    async def start(self, *listeners: socket.socket) -> None:
+        """Answer on listening sockets from now on."""
         application = web.Application(
-            client_max_size=_BODY_BYTES_MAX, middlewares=[_only_own_user, _coded_errors]
+            client_max_size=_BODY_BYTES_MAX, middlewares=[_coded_errors, self._known_peers]
         )
         application.add_routes(
             [
@@ -103,7 +113,8 @@ class ControlServer:
         )
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
+        for listener in listeners:
+            await web.SockSite(self._runner, listener).start()
 
     async def close(self) -> None:
         """Answer no more."""
@@ -111,6 +122,39 @@ class ControlServer:
             task.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    @web.middleware
+    async def _known_peers(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Turn away every process of a user without a role."""
+        self._role(request)
+        return await handler(request)
+
+    def _role(self, request: web.Request) -> Role:
+        """What the process that asks may do.
+
+        Raises:
+            SrError: SR9008, nothing.
+        """
+        connection = request.transport.get_extra_info("socket") if request.transport else None
+        if connection is None:
+            raise SrError.make("SR9008", facts="the connection has ended")
+        peer = Peer.of(connection)
+        _, _, token = request.headers.get("Authorization", "").partition("Bearer ")
+        role = self._access.role_of(peer, token.strip())
+        if role is None:
+            raise SrError.make("SR9008", facts=f"user {peer.uid}")
+        return role
+
+    async def _ask(
+        self, request: web.Request, verb: str, arguments: Mapping[str, object]
+    ) -> web.Response:
+        """Carry out a verb for a peer whose role allows it."""
+        role = self._role(request)
+        check_role(role, verb, arguments)
+        result = await self._fabric.perform(verb, arguments)
+        if isinstance(result, InfoReport):
+            result = attrs.evolve(result, role=role.value, access=self._access.lines())
+        return _answer(result)
 
     async def _hello(self, _request: web.Request) -> web.Response:
         greeting = {
@@ -126,7 +170,7 @@ class ControlServer:
         verb = request.match_info["verb"]
         if verb not in _NOTHING_NEEDED:
             raise web.HTTPNotFound
-        return _answer(await self._fabric.perform(verb, {}))
+        return await self._ask(request, verb, {})
 
     async def _job(self, request: web.Request) -> web.Response:
         number = _number(request.match_info["number"])
@@ -135,29 +179,24 @@ class ControlServer:
         if wait_seconds > 0:
             arguments |= {"ended": True, "timeout": wait_seconds}
         try:
-            return _answer(await self._fabric.perform("job", arguments))
+            return await self._ask(request, "job", arguments)
         except SrError as error:
             if error.code != "SR0106":
                 raise
-        return _answer(await self._fabric.perform("job", {"number": number}))
+        return await self._ask(request, "job", {"number": number})
 
     async def _perform(self, request: web.Request) -> web.Response:
-        try:
-            arguments = json.loads(await request.read() or b"{}")
-        except ValueError as error:
-            raise SrError.make("SR0001", problem=f"the body is no JSON: {error}") from error
-        if not isinstance(arguments, dict):
-            raise SrError.make("SR0001", problem="the body is no JSON object")
-        return _answer(await self._fabric.perform(request.match_info["verb"], arguments))
+        return await self._ask(request, request.match_info["verb"], await _body(request))
 
     async def _end(self, request: web.Request) -> web.Response:
-        body = json.loads(await request.read() or b"{}")
+        refuse_unless(self._role(request), Role.ADMIN, "stop")
+        body = await _body(request)
         return _answer(await self._stop(bool(body.get("keep_sites"))))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         after = _number(request.query.get("after", "0"))
         if not request.query.get("follow"):
-            return _answer(await self._fabric.perform("events", {"after": after}))
+            return await self._ask(request, "events", {"after": after})
         return await self._streamed(request, lambda response: self._stream(response, after))
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
@@ -168,6 +207,7 @@ class ControlServer:
         self, request: web.Request, write: Callable[[web.StreamResponse], Awaitable[None]]
     ) -> web.StreamResponse:
         """An answer that goes on until the client hangs up or the server closes."""
+        check_role(self._role(request), "events", {})
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
@@ -219,32 +259,45 @@ def _answer(report: object) -> web.Response:
     return web.Response(body=encode(report), content_type="application/json")
 
 
+async def _body(request: web.Request) -> dict[str, object]:
+    """The JSON object that a request carries; none is an empty one."""
+    return read_body(await request.read())
+
+
+def read_body(data: bytes) -> dict[str, object]:
+    """Read a JSON object.
+
+    Raises:
+        SrError: SR0001, the bytes are none.
+    """
+    try:
+        arguments = json.loads(data or b"{}")
+        # What JSON can say and UTF-8 cannot would fail much later, when it is written down.
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise SrError.make("SR0001", problem=f"the body is no JSON: {error}") from error
+    if not isinstance(arguments, dict):
+        raise SrError.make("SR0001", problem="the body is no JSON object")
+    return arguments
+
+
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise SrError.make("SR0005", facts="a whole number", text=text, noun="number")
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+        raise SrError.make("SR0005", facts="a whole number", text=text[:80], noun="number")
     return int(text)
 
 
 def _seconds(text: str) -> float:
     try:
-        return max(float(text), 0.0)
+        seconds = float(text)
     except ValueError:
-        raise SrError.make("SR0005", facts="seconds", text=text, noun="duration") from None
+        seconds = -1.0
+    if not 0 <= seconds <= _SECONDS_MAX:
+        raise SrError.make("SR0005", facts="seconds", text=text[:80], noun="duration")
+    return seconds
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@web.middleware
-async def _only_own_user(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn away every process of another user; root may do everything anyway."""
-    connection = request.transport.get_extra_info("socket") if request.transport else None
-    if connection is not None:
-        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-        uid = _PEER.unpack(raw)[1]
-        if uid not in {0, os.geteuid()}:
-            return _refuse(SrError.make("SR9008", facts=f"user {uid}"), HTTPStatus.FORBIDDEN)
-    return await handler(request)
 
 
 @web.middleware
@@ -253,9 +306,7 @@ async def _coded_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except SrError as error:
-        unreadable = error.code.startswith("SR000")
-        status = HTTPStatus.BAD_REQUEST if unreadable else HTTPStatus.CONFLICT
-        return _refuse(error, status)
+        return _refuse(error, _status(error.code))
     except web.HTTPException as error:
         facts = f"{request.method} {request.path}: {error.reason}"
         problem = SrError.make("SR0001", facts=facts, problem="there is nothing of this name")
@@ -264,6 +315,13 @@ async def _coded_errors(request: web.Request, handler: Handler) -> web.StreamRes
         LOG.exception("%s %s", request.method, request.path)
         problem = SrError.make("SR9999", problem=f"{type(error).__name__}: {error}")
         return _refuse(problem, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _status(code: str) -> HTTPStatus:
+    """What HTTP calls a refusal of ours."""
+    if code in {"SR9008", "SR9010"}:
+        return HTTPStatus.FORBIDDEN
+    return HTTPStatus.BAD_REQUEST if code.startswith("SR000") else HTTPStatus.CONFLICT
 
 
 def _refuse(error: SrError, status: HTTPStatus) -> web.Response:
