@@ -22,6 +22,8 @@ from srshell.model.errors import SrError
 
 #: Version of the control protocol: the first part of every path.
 PROTOCOL = "v1"
+#: Environment variable with the token of a client that was given a role by one.
+TOKEN_VARIABLE = "SRSHELL_TOKEN"  # noqa: S105 - its name, not its value
 _SOCKET_PATH_BYTES_MAX = 107
 
 
@@ -124,6 +126,8 @@ class ControlHttp:
         self, method: str, path: str, body: bytes | None, timeout_seconds: float | None
     ) -> http.client.HTTPResponse:
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        if token := os.environ.get(TOKEN_VARIABLE):
+            headers["Authorization"] = f"Bearer {token}"
         self._connection.timeout = timeout_seconds
         if self._connection.sock is not None:
             self._connection.sock.settimeout(timeout_seconds)

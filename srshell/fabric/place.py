@@ -25,9 +25,13 @@ VARIABLE = "SRSHELL_FABRIC"
 
 @attrs.frozen
 class FabricPlace:
-    """The directory of a fabric and the names of what is in it."""
+    """The directory of a fabric and the names of what is in it.
+
+    Who was given a role by another user knows nothing of the directory but ``shared_socket``.
+    """
 
     directory: Path
+    shared_socket: Path | None = None
 
     @property
     def catalogue(self) -> Path:
@@ -86,6 +90,8 @@ class FabricPlace:
 
     def read_card(self) -> dict[str, Any]:
         """What the owner wrote about itself; empty when no owner ever did."""
+        if self.shared_socket is not None:
+            return {"socket": str(self.shared_socket)}
         try:
             card = json.loads(self.owner_card.read_text())
         except (OSError, ValueError):
@@ -110,8 +116,9 @@ def find_place(name_or_path: str | os.PathLike[str] | None = None) -> FabricPlac
     """The fabric that a person means.
 
     Args:
-        name_or_path: a directory; or a plain name, which stands for a fabric of this user unless a
-            directory of that name is here.  None: what `VARIABLE` says, else the user's default.
+        name_or_path: a directory; the socket that its owner made for others; or a plain name, which
+            stands for a fabric of this user unless a directory of that name is here.  None: what
+            `VARIABLE` says, else the user's default.
     """
     text = os.fspath(name_or_path) if name_or_path is not None else os.environ.get(VARIABLE, "")
     if not text:
@@ -120,7 +127,16 @@ def find_place(name_or_path: str | os.PathLike[str] | None = None) -> FabricPlac
     is_name = name_or_path is not None and os.sep not in text and not text.startswith((".", "~"))
     if is_name and not path.is_dir():
         return FabricPlace(default_directory().parent / text)
-    return FabricPlace(path.absolute())
+    path = path.absolute()
+    return FabricPlace(path, path if _is_socket(path) else None)
+
+
+def _is_socket(path: Path) -> bool:
+    """Whether a socket lies there; one that this user cannot come to is none for it."""
+    try:
+        return path.is_socket()
+    except OSError:
+        return False
 
 
 class OwnerLock:
