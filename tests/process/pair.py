@@ -13,7 +13,7 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ import attrs
 from srshell.backends import launch
 from srshell.backends.base import SitePlan
 from srshell.backends.native import NativeBackend, site_settings
+from srshell.backends.supervisor import Pace
 from srshell.model.errors import SrError
 from srshell.model.inventory import PoolKind
 from srshell.model.replica import (
@@ -46,6 +47,9 @@ FABRIC: Final = "f" * 32
 PARTNERSHIP: Final = "5" * 32
 ARRAYS: Final = ("A", "B")
 
+#: Sites that die all the time, and are started again at once.
+RESTLESS: Final = Pace(pause=0.02, settled=0.0)
+
 #: Room for the smallest ring, and for what lies before it.
 LOG_BYTES: Final = 9 * MIB
 
@@ -65,6 +69,7 @@ class Pair:
     primary: str = "A"
     ledger: Ledger = attrs.field(factory=Ledger)
     absences: list[Absence] = attrs.field(factory=list)
+    link_addresses: Mapping[str, str] = attrs.field(factory=dict)
     _down_since: dict[str, float] = attrs.field(factory=dict)
 
     # Who is who.
@@ -229,7 +234,7 @@ class Pair:
             peer_array=peer,
             role=ReplicaRole.SECONDARY if index else ReplicaRole.PRIMARY,
             initiator=index == 0,
-            peer_address=self.backend.link_address(peer),
+            peer_address=self.link_addresses.get(peer) or self.backend.link_address(peer),
             log_path=str(self.log_path(array)),
             log_bytes=LOG_BYTES,
             volumes=(volume,),
@@ -240,7 +245,7 @@ class Pair:
         """Start a site and make its side of the group."""
         await self.backend.start(SitePlan(array, sandbox=True))
         site, pool = self.site(array), self.folder / f"pool{array}"
-        pool.mkdir()
+        pool.mkdir(exist_ok=True)
         await site.add_pool(PoolSpec(pool.name, str(pool), PoolKind.FILE, FABRIC))
         volume, log = f"vol{array}", f"log{array}"
         await site.create_volume(
@@ -257,9 +262,15 @@ async def open_pair(
     size_bytes: int = 8 * MIB,
     on_peer_loss: OnPeerLoss = OnPeerLoss.CONTINUE,
     linked: bool = True,
+    pace: Pace | None = None,
+    link_addresses: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Pair]:
-    """Start two sites with a group, in sync if ``linked``; nothing runs when the block ends."""
-    pair = Pair(folder, size_bytes, on_peer_loss, NativeBackend(folder, FABRIC, 1))
+    """Start two sites with a group, in sync if ``linked``; nothing runs when the block ends.
+
+    ``link_addresses``: where an array is dialled by its peer, if not at its own socket.
+    """
+    backend = NativeBackend(folder, FABRIC, 1, pace=pace)
+    pair = Pair(folder, size_bytes, on_peer_loss, backend, link_addresses=link_addresses or {})
     try:
         await asyncio.gather(*(pair.provision(array) for array in pair.arrays))
         if linked:
