@@ -2,8 +2,8 @@
 
 Always true:
 
-(1) Log and volumes are locked, then synced, then read; nothing is written before all of it was
-    verified.
+(1) Log and volumes are locked, then synced, then read from the device, not from the cache;
+    nothing is written before all of it was verified.
 (2) The first write is one superblock: the new segment, and `unclean` for a primary.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import attrs
 
+from srshell.engine.checksum_map import ChecksumMap
 from srshell.engine.core import Core, live_segments
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.log_file import LogFile
@@ -36,8 +37,10 @@ async def open_core(log_path: str, world: World, partnership: str = "", array: s
     """Recover everything of one replica; see `Replica.open` for what is given and raised."""
     device = await world.log_disk.open(log_path)
     try:
-        # What a killed process left in the page cache counts only once it is on the device.
+        # What a killed process left in the page cache counts only once it is on the device.  What
+        # a failed sync of that process lost is clean in the cache, and is read from the device.
         await device.sync()
+        await device.drop_cache(0, device.size())
         log = await scan_log(device)
         _check_identity(log.superblock, log_path, partnership, array)
         volumes = await VolumeSet.open(log.superblock.volumes, world.data_disk)
@@ -72,10 +75,14 @@ async def _assemble(device: BlockFile, volumes: VolumeSet, log: RecoveredLog, wo
         superblock = await superblocks.write(lambda _: with_segment(superblock, segment))
     dirty = DirtyMap(superblock.partnership, superblock.volumes)
     damage = await dirty.load(device)
+    checksums = ChecksumMap(superblock.partnership, superblock.volumes, device)
+    checksums.on_damage = damage.append
     overlay = Overlay()
     for record in log.records:
         if record.lsn > superblock.checkpoint_lsn:
             overlay.add(record)
+            # Its block may hold it already or not: what it holds is known once it is applied again.
+            await checksums.forget(record.volume, record.offset, record.length)
     ring = recovered_ring(log, segment)
     core = Core(
         world=world,
@@ -84,6 +91,7 @@ async def _assemble(device: BlockFile, volumes: VolumeSet, log: RecoveredLog, wo
         superblocks=superblocks,
         log=LogFile(device, superblock.ring_offset, superblock.partnership, ring, segment.salt),
         dirty=dirty,
+        checksums=checksums,
         overlay=overlay,
         volumes=volumes,
         source=None,
@@ -95,6 +103,7 @@ async def _assemble(device: BlockFile, volumes: VolumeSet, log: RecoveredLog, wo
     _give_role(core)
     for text in damage:
         core.tell("failure", f"{text}; its blocks count as changed")
+    checksums.on_damage = lambda text: core.tell("failure", f"{text}; nothing is known of its blocks")
     return core
 
 

@@ -39,8 +39,10 @@ class VolumeSet:
             for layout in layouts:
                 files.append(await disk.open(layout.path))
                 _check_size(layout, files[-1])
-                # A process that was killed leaves its pages in the cache: they count once synced.
+                # A process that was killed leaves its pages in the cache: they count once synced,
+                # and those that a failed sync lost do not count at all.
                 await files[-1].sync()
+                await files[-1].drop_cache(0, layout.size_bytes)
         except BaseException:
             for file in files:
                 await file.close()
@@ -50,6 +52,10 @@ class VolumeSet:
     async def read(self, volume: int, offset: int, length: int) -> bytes:
         """Return bytes of the volume file; the overlay is the caller's business."""
         return await self._files[volume].read_at(offset, length)
+
+    async def read_each(self, volume: int, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes of several ranges (offset, length), by one call."""
+        return await self._files[volume].read_each(ranges)
 
     async def data_ranges(self, volume: int, offset: int, length: int) -> list[tuple[int, int]]:
         """Return the parts of a range that may hold data, as (offset, length)."""

@@ -1,0 +1,51 @@
+"""The scenes, by name, each with the group that it needs.
+
+Always true: the names are those of witnesses (`srshell.simulation.mutants`); a scene that is gone
+makes its witnesses stale.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from srshell.model.replica import OnPeerLoss
+from srshell.simulation import scenes_of_copies as copies
+from srshell.simulation import scenes_of_disks as disks
+from srshell.simulation import scenes_of_roles as roles
+from srshell.simulation import scenes_of_writes as writes
+from srshell.simulation.scenes import SMALL, SUSPENDING, Scene
+
+SCENES: Final[dict[str, Scene]] = {
+    "everyday": Scene(writes.everyday),
+    "silent peer": Scene(writes.silent_peer),
+    "dark at the ack": Scene(writes.dark_at_the_ack, attrs.evolve(SMALL, harsh=True)),
+    "suspended io": Scene(writes.suspended_io, SUSPENDING),
+    "io error": Scene(writes.io_error, attrs.evolve(SMALL, on_peer_loss=OnPeerLoss.IO_ERROR)),
+    "alone": Scene(writes.alone),
+    "told to suspend": Scene(writes.told_to_suspend, SUSPENDING),
+    "space": Scene(disks.space, job_seconds=(20e-6, 1e-2)),
+    "longer tail": Scene(disks.longer_tail, SUSPENDING),
+    "many openings": Scene(disks.many_openings),
+    "killed often": Scene(disks.killed_often, attrs.evolve(SMALL, harsh=True)),
+    "rotten log": Scene(disks.rotten_log),
+    "rotten slot": Scene(disks.rotten_slot),
+    "failed sync": Scene(disks.failed_sync),
+    "failed volume": Scene(disks.failed_volume),
+    "failed primary": Scene(disks.failed_primary, SUSPENDING, brittle="A"),
+    "rotten volume": Scene(disks.rotten_volume),
+    "into a hole": Scene(copies.into_a_hole, copies.LARGE, starts_by_itself=True),
+    "cut copies": Scene(copies.cut_copies),
+    "half copied": Scene(copies.half_copied, copies.LARGE, starts_by_itself=True),
+    "handover": Scene(roles.handover),
+    "sealed": Scene(roles.sealed),
+    "left half way": Scene(roles.left_half_way, SUSPENDING),
+    "superseded": Scene(roles.superseded, SUSPENDING),
+    "paused": Scene(roles.paused, SUSPENDING),
+    "split": Scene(roles.split),
+    "crashed primary": Scene(roles.crashed_primary, SUSPENDING),
+    "alone twice": Scene(roles.alone_twice),
+    "stranger": Scene(roles.stranger),
+    "policies": Scene(roles.policies, SUSPENDING),
+}
