@@ -17,17 +17,16 @@ from srshell.fabric.holding import desired_state, hold_site, release_site
 from srshell.fabric.job_report import has_ended, still_running
 from srshell.fabric.jobs import JobHandle
 from srshell.fabric.journal import LEVELS
+from srshell.fabric.mending import mend_of
 from srshell.fabric.verbs.replication import both_sides, status_of
 from srshell.fabric.verbs.storage import pool_rows, shown_state, update_pools
 from srshell.model.codes import CODES
 from srshell.model.errors import SrError
-from srshell.model.health import REASONS
 from srshell.model.identity import nearest, unknown
 from srshell.model.inventory import DesiredState, Site
 from srshell.model.report import (
     EventsReport,
     ExplainReport,
-    GroupStatus,
     InfoReport,
     JobReport,
     JobsReport,
@@ -165,17 +164,7 @@ def _why_group(context: Context, name: str) -> WhyReport:
         chain.append(f"waiting on: {row.waiting_on}")
     ready = "yes" if row.failover_ready else "no"
     chain.append(f"failover ready: {ready}, because {row.failover_ready_reason}")
-    mend = _mend(row) if row.health_reasons else ""
-    return WhyReport(name, (*chain, *_history(context, name)), mend)
-
-
-def _mend(row: GroupStatus) -> str:
-    """What to type against the worst reason of a group."""
-    code = REASONS[row.health_reasons[0].code][1]
-    names = {"group": row.name, "array": row.array, "source": row.name, "state": "Synchronizing"}
-    if code == "SR9301":
-        return f"srshell restart {row.array}"
-    return SrError.make(code, "", "", None, **names).mend
+    return WhyReport(name, (*chain, *_history(context, name)), mend_of(row))
 
 
 def _history(context: Context, name: str) -> tuple[str, ...]:
