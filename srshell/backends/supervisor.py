@@ -60,6 +60,8 @@ class Supervisor:
     standing: SiteStanding = attrs.field(init=False)
     #: Why the last start failed; None since it succeeded.
     _failure: SrError | None = attrs.field(default=None, init=False)
+    #: The process that was the site when that could be read last.
+    _mark: ProcessMark | None = attrs.field(default=None, init=False)
     _probe: SiteClient = attrs.field(init=False)
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     #: Set when what is wanted has changed.
@@ -118,14 +120,30 @@ class Supervisor:
         await self._probe.close()
 
     async def living(self) -> ProcessMark | None:
-        """Return the process of the site, if one lives."""
-        return await asyncio.to_thread(living_site, self.settings.lock_path)
+        """Return the process of the site, if one lives.
+
+        Raises:
+            SrError: SR9220, the lock file cannot be read, and no process was known before.
+        """
+        try:
+            self._mark = await asyncio.to_thread(living_site, self.settings.lock_path)
+        except SrError:
+            # The disk below a site may die before its process, which has to be ended all the same.
+            if self._mark is None:
+                raise
+            return self._mark if self._mark.alive else None
+        return self._mark
 
     async def _watch(self) -> None:
         pause = 0.0
         while True:
             self._wanted.clear()
-            if mark := await self.living():
+            try:
+                mark = await self.living()
+            except SrError as error:
+                await self._unreadable(error)
+                continue
+            if mark is not None:
                 if self._held:
                     await self._end(kill=False)
                 began = time.monotonic()
@@ -145,6 +163,12 @@ class Supervisor:
                 self._change(SiteState.STARTING, restarts=self.standing.restarts + 1)
             pause = min(max(2 * pause, self._pace.pause), self._pace.pause_max)
             await self._start()
+
+    async def _unreadable(self, error: SrError) -> None:
+        """Nobody can say whether the site lives, so none is started; look again later."""
+        self._failure = error
+        self._change(SiteState.WAITING, pid=0, problem=f"{error}: {error.facts}")
+        await _at_most(self._pace.pause_max, self._wanted.wait())
 
     async def _start(self) -> None:
         self._failure = None

@@ -79,6 +79,36 @@ async def test_a_frozen_site_can_be_held(fabric: Fabric) -> None:
     assert (await owner.hold("A")).state is SiteState.HELD
 
 
+async def test_a_site_whose_own_disk_died_can_be_held(fabric: Fabric) -> None:
+    """An unplanned failover needs that most of all; the site comes back with its disk."""
+    owner = fabric.owner()
+    first = await owner.start(SitePlan("A"))
+    directory = fabric.place / "sites" / "A"
+    mark = ProcessMark.of(first.pid)
+    assert mark is not None
+    directory.rename(directory.with_name("gone"))
+    directory.symlink_to(directory)  # whatever is looked for there is an error now
+    assert (await owner.hold("A", kill=True)).state is SiteState.HELD
+    assert not mark.alive
+    directory.unlink()
+    directory.with_name("gone").rename(directory)
+    assert (await owner.release("A")).pid != first.pid
+
+
+async def test_nothing_is_started_where_nobody_can_say_whether_a_site_lives(fabric: Fabric) -> None:
+    """The reason is told, and looked at again."""
+    directory = fabric.place / "sites" / "A"
+    await asyncio.to_thread(directory.parent.mkdir)
+    directory.symlink_to(directory)
+    owner = fabric.owner()
+    with pytest.raises(SrError, match="SR9220"):
+        await owner.start(SitePlan("A"))
+    waiting = await stands(owner, "A", lambda standing: standing.state is SiteState.WAITING)
+    assert "ELOOP" in waiting.problem
+    directory.unlink()
+    assert (await stands(owner, "A", lambda s: s.state is SiteState.RUNNING)).pid
+
+
 @pytest.mark.parametrize("kill", [False, True])
 async def test_a_held_site_stays_down_until_it_is_released(fabric: Fabric, kill: bool) -> None:
     """An unplanned failover relies on it."""
