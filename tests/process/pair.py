@@ -280,7 +280,7 @@ async def open_pair(
     finally:
         for array in pair.arrays:
             # One that a test has stopped would not hear that it is to end.
-            with suppress(AssertionError):
+            with suppress(AssertionError, SrError):
                 await pair.signal(array, signal.SIGCONT)
         await pair.backend.close(stop_sites=True)
 
