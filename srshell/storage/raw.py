@@ -102,7 +102,8 @@ class RawFile:
     #: The failure that broke the file; None while it may be written.
     broken_by: StorageError | None = attrs.field(default=None, init=False)
     _closed: bool = attrs.field(default=False, init=False, repr=False)
-    _sync_lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    #: Re-entrant: the simulator lets a process die inside a sync, which ends another sync of it.
+    _sync_lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
 
     def size(self) -> int:
         """Return the size in bytes, as it was when the file was opened."""
