@@ -28,7 +28,7 @@ from srshell.fabric.launch import OwnerOptions
 from srshell.fabric.place import FabricPlace
 from srshell.model.errors import SrError
 from srshell.model.replica import Flow, ReplicaReport, ReplicaRole
-from srshell.model.report import GroupStatus
+from srshell.model.report import GroupStatus, RoleChange
 from srshell.model.states import ReplicationState
 from srshell.site.client import SiteClient
 from srshell.site.process_lock import ProcessMark, living_site
@@ -219,6 +219,22 @@ class FabricPair:
         for mark in (self.find_owner(), *(self.find_site(array) for array in self.arrays)):
             if mark is not None and launch.send(mark, signal.SIGKILL):
                 await launch.ended(mark)
+
+
+async def fail_over(pair: FabricPair, target: str) -> RoleChange:
+    """Fail over as soon as that is allowed: the source has to have been silent for a moment."""
+
+    async def ask() -> RoleChange | None:
+        try:
+            return await pair.client.failover(
+                f"group{target}", "unplanned", confirm=f"group{target}"
+            )
+        except SrError as error:
+            if error.code != "SR6018" and error.article_rule != 63:
+                raise
+            return None
+
+    return await until(ask, f"{target} takes over")
 
 
 @asynccontextmanager

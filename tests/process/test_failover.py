@@ -14,11 +14,11 @@ import pytest
 
 from srshell.model.errors import SrError
 from srshell.model.health import FRESH_SECONDS
-from srshell.model.report import GroupStatus, RoleChange
+from srshell.model.report import GroupStatus
 from srshell.site.client import SiteClient
 from tests.process.claims import Watch
 from tests.process.deadlines import until
-from tests.process.fabric_pair import FabricPair, open_fabric_pair
+from tests.process.fabric_pair import FabricPair, fail_over, open_fabric_pair
 from tests.process.load import Load
 from tests.process.scenes import Scene
 
@@ -84,22 +84,6 @@ class StatusWatch:
             if row.failover_ready and row.rpo_seconds != 0:
                 found.append(f"{row.name} is ready, at RPO {row.rpo_seconds}")
         return found
-
-
-async def fail_over(pair: FabricPair, target: str) -> RoleChange:
-    """Fail over as soon as that is allowed: the source has to have been silent for a moment."""
-
-    async def ask() -> RoleChange | None:
-        try:
-            return await pair.client.failover(
-                f"group{target}", "unplanned", confirm=f"group{target}"
-            )
-        except SrError as error:
-            if error.code != "SR6018" and error.article_rule != 63:
-                raise
-            return None
-
-    return await until(ask, f"{target} takes over")
 
 
 async def losing_the_source(folder: Path) -> None:
