@@ -92,6 +92,7 @@ class _Run(Episode):
         #: What each side's disk did, in a run without a crash.
         self.operations: dict[str, list[Operation]] = {name: [] for name in NAMES}
         self._target = 0
+        self._crashed: asyncio.Future[None] = loop.create_future()
 
     async def run_script(self) -> None:
         """Set up, run the script until it ends or crashes, then expect peace."""
@@ -99,11 +100,18 @@ class _Run(Episode):
         await cluster.provide()
         for site in cluster.sites.values():
             self._watch(site)
-        with suppress(Crashed, SiteDown, SrError):
-            await cluster.start()
-            await _SCRIPTS[self.script](self)
+        script = asyncio.ensure_future(self._play())
+        await asyncio.wait((script, self._crashed), return_when=asyncio.FIRST_COMPLETED)
+        # What clients wait for goes on; only the script is over.
+        script.cancel()
+        with suppress(Crashed, SiteDown, SrError, asyncio.CancelledError):
+            await script
         if self.point is not None:
             await self._finish()
+
+    async def _play(self) -> None:
+        await self.cluster.start()
+        await _SCRIPTS[self.script](self)
 
     async def _finish(self) -> None:
         self.person.start()
@@ -138,6 +146,8 @@ class _Run(Episode):
         if operation.number != self._target:
             return
         self.crashes += 1
+        if not self._crashed.done():
+            self._crashed.set_result(None)
         # The second crash comes in the recovery, counted from here.
         again = self.crashes == 1 and point.again
         self._target = operation.number + point.again if again else 0
@@ -171,18 +181,16 @@ class _Run(Episode):
         site = self.cluster.sites[side] if side else self.person.primary()
         if site is None or site.replica is None:
             return
-        replica, jobs = site.replica, []
+        replica, tasks = site.replica, []
         for index in range(count):
             number = len(self.oracle.notes) + index
             first = number * 5 % 40
-            size = 16 if large else (8, 1, 11)[number % 3]
+            end = first + (16 if large else (8, 1, 11)[number % 3])
             kind = "trim" if number % 7 == 6 else "write"
-            jobs.append(
-                self.clients.write(
-                    site, replica, kind, number % 2 if first < 20 else 0, first, first + size
-                )
-            )
-        await asyncio.gather(*jobs)
+            volume = number % 2 if first < 20 else 0
+            write = self.clients.write(site, replica, kind, volume, first, end)
+            tasks.append(self.clients.begin(write))
+        await asyncio.wait(tasks)
         self._check()
 
     def knows_split(self) -> bool:

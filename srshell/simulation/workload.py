@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Coroutine
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -86,14 +87,20 @@ class Clients:
         self._oracle = oracle
         self._habits = habits
         self._random = random
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[object]] = []
         self.stopping = False
         self.operations = 0
 
     def start(self) -> None:
         """Let all clients begin."""
         for _ in range(self._habits.clients):
-            self._tasks.append(asyncio.ensure_future(self._run()))
+            self.begin(self._run())
+
+    def begin(self, work: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
+        """Let a client do something; it counts for `done`."""
+        task = asyncio.ensure_future(work)
+        self._tasks.append(task)
+        return task
 
     def stop(self) -> None:
         """Begin nothing more."""
