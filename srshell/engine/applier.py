@@ -125,7 +125,7 @@ class Applier:
         for _ in batch:
             core.overlay.remove_oldest()
         core.applied_lsn = batch[-1].lsn
-        if core.ring.free_bytes < core.ring.ring_bytes * _SPACE_SHARE:
+        if core.log_is_crowded or core.ring.free_bytes < core.ring.ring_bytes * _SPACE_SHARE:
             self.want_space()  # before anybody has to wait for it, here or at the peer
         core.wake()
         core.space_given_back()
@@ -180,9 +180,7 @@ class Applier:
             self._space_wanted.clear()
             if core.stopped:
                 return
-            behind = core.applied_lsn > core.superblock.checkpoint_lsn
-            crowded = core.log_may_overrun() and core.ring.head_lsn <= self._crowded_lsn()
-            if behind or self._forgettable() or self._short_of_space() or crowded:
+            if self._is_worth_it():
                 try:
                     await self.checkpoint()
                 except SrError:
@@ -192,6 +190,19 @@ class Applier:
         """Ask for a checkpoint soon: the log is filling."""
         self._space_wanted.set()
         self._urgent.set()
+
+    def _is_worth_it(self) -> bool:
+        """Tell whether a checkpoint would move anything: whoever waits for space asks often."""
+        core = self._core
+        frames = core.ring.frames
+        if core.applied_lsn > core.superblock.checkpoint_lsn:
+            return True
+        if not frames or frames[0].last_lsn > core.applied_lsn:
+            return False
+        if frames[0].last_lsn <= self._keep_after(core.applied_lsn):
+            return True
+        crowded = frames[0].first_lsn <= self._crowded_lsn()
+        return core.log_may_overrun() and (crowded or self._short_of_space())
 
     def _short_of_space(self) -> bool:
         return self._core.ring.free_bytes < self._core.ring.ring_bytes * (1 - _KEEP_SHARE)
@@ -205,10 +216,6 @@ class Applier:
         if len(segments) <= _SEGMENTS_KEPT:
             return 0
         return segments[-_SEGMENTS_KEPT].first_lsn - 1
-
-    def _forgettable(self) -> bool:
-        frames = self._core.ring.frames
-        return bool(frames) and frames[0].last_lsn <= self._keep_after(self._core.applied_lsn)
 
     def _keep_after(self, applied_lsn: int) -> int:
         """Return the LSN up to which the log is needed by nobody."""

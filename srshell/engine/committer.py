@@ -171,7 +171,7 @@ class Committer:
 
     async def _wait_for_room(self, batch: list[_Waiting]) -> None:
         total_bytes = _frame_bytes(batch)
-        while not self._core.log.has_room(total_bytes):
+        while not self._core.can_append(total_bytes):
             self._applier.want_space()
             await self._core.progressed()
 

@@ -21,6 +21,7 @@ from srshell.codec.log_frame import FrameBody
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.log_file import Extents, LogFile
 from srshell.engine.overlay import Overlay
+from srshell.engine.recovery import SEGMENTS_MAX
 from srshell.engine.superblock_file import SuperblockFile
 from srshell.engine.volume_set import VolumeSet
 from srshell.engine.world import World
@@ -114,6 +115,19 @@ class Core:
     def confirmed_lsn(self) -> int:
         """Return what the peer is known to hold; for a secondary, what its superblock says."""
         return self.source.confirmed_lsn if self.source else self.superblock.confirmed_lsn
+
+    @property
+    def log_is_crowded(self) -> bool:
+        """Tell whether the superblock lists as many segments as it can.
+
+        The log takes no record then until a checkpoint shortens the list: an opening after the next
+        crash must find room for the segment that it begins.
+        """
+        return len(self.superblock.segments) >= SEGMENTS_MAX
+
+    def can_append(self, total_bytes: int) -> bool:
+        """Tell whether the log takes a frame of that size now."""
+        return not self.log_is_crowded and self.log.has_room(total_bytes)
 
     def log_may_overrun(self) -> bool:
         """Tell whether marked blocks may stand in for log records that the peer lacks."""

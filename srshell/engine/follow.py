@@ -242,11 +242,11 @@ class Follow:
         frames = [(body, extents_of(records)) for body, records in batch]
         # At the ring's end up to one frame is lost to the wrap.
         sizes_bytes = [body.total_bytes for body, _ in frames]
-        if core.log.has_room(sum(sizes_bytes) + max(sizes_bytes)):
+        if core.can_append(sum(sizes_bytes) + max(sizes_bytes)):
             await self._write(frames)
             return
         for frame in frames:
-            while not core.log.has_room(frame[0].total_bytes):
+            while not core.can_append(frame[0].total_bytes):
                 self._applier.want_space()
                 await core.progressed()
             await self._write([frame])

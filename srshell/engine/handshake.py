@@ -173,13 +173,22 @@ class Handshake:
             body, records = open_body(
                 message.epoch, message.first_lsn, message.record_count, payload, message.body_crc
             )
-            if not core.log.has_room(body.total_bytes):
+            if not core.can_append(body.total_bytes):
+                await self._make_room(common_lsn)
+            if not core.can_append(body.total_bytes):
                 raise LinkClosed("no room for the pulled records")
             for record in records:
                 core.overlay.add(record)
             await core.append([(body, extents_of(records))])
         if core.source is not None:
             core.source.adopt_tail(core.log.durable_lsn)
+
+    async def _make_room(self, common_lsn: int) -> None:
+        """Give up log records that both sides hold, once the own volumes hold them, too."""
+        source = self._core.source
+        assert source is not None
+        source.confirmed_lsn = max(source.confirmed_lsn, common_lsn)
+        await self._parts.apply_through(common_lsn)
 
     async def _lead(self, decision: Decision, mine: Standing, theirs: Standing) -> Agreement:
         core = self._core
