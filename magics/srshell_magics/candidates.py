@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
-from srshell.fabric.command_spec import Argument, CommandSpec, Kind, Noun
-from srshell.fabric.commands import COMMANDS, find_command
+from srshell.fabric.command_spec import Noun
+from srshell.fabric.suggest import words_after
 from srshell_magics.names import MAGICS, Magic
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _ASKED: dict[Noun, tuple[tuple[str, str], ...]] = {
     Noun.VOLUME: (("volumes", "name"),),
     Noun.GROUP: (("groups", "name"),),
     Noun.MACHINE: (("vms", "name"),),
+    Noun.BRANCH: (("branches", "name"),),
     Noun.JOB: (("jobs", "id"),),
     Noun.OBJECT: (("groups", "name"), ("arrays", "name"), ("volumes", "name"), ("vms", "name")),
 }
@@ -97,55 +98,5 @@ class Candidates:
     def _after(self, magic: Magic, typed: list[str]) -> list[str] | None:
         """What may follow the words that were typed after a magic."""
         if magic.name in {"sr", "plan"}:
-            words = typed
-            if not typed:
-                return sorted({name.split()[0] for name in COMMANDS})
-        else:
-            words = magic.to_words(typed) if typed else list(magic.prefix)
-        further = sorted({name.split()[len(words)] for name in COMMANDS if _begins(name, words)})
-        found = find_command(words)
-        if found is not None:
-            further += self._arguments(*found) or []
-        elif words == ["group"]:
-            further += self._names.of(Noun.GROUP)
-        return further or None
-
-    def _arguments(self, spec: CommandSpec, rest: list[str]) -> list[str] | None:
-        """What may stand after the words ``rest`` of a command."""
-        options = {flag: argument for argument in spec.options for flag in argument.flags}
-        last = options.get(rest[-1]) if rest else None
-        if last is not None and last.kind is not Kind.FLAG:
-            return self._values(last)
-        flags = [flag for flag in options if flag.startswith("--") and flag not in rest]
-        values: list[str] = []
-        positionals = spec.positionals
-        count = len([word for word in rest if not word.startswith("-")])
-        if positionals:
-            argument = positionals[min(count, len(positionals) - 1)]
-            if count < len(positionals) or argument.many:
-                if argument.noun is Noun.PLACE:
-                    return None
-                values = self._values(argument) or []
-        return [*(value for value in values if value not in rest), *flags]
-
-    def _values(self, argument: Argument) -> list[str] | None:
-        """Values of one argument."""
-        if argument.choices:
-            return list(argument.choices)
-        if argument.noun is Noun.STATE:
-            from srshell.model.states import ReplicationState
-
-            return [state.value for state in ReplicationState]
-        if argument.noun is Noun.CODE:
-            from srshell.model.codes import CODES
-
-            return list(CODES)
-        if argument.flags == ("--confirm",):
-            return [*self._names.of(Noun.GROUP), *self._names.of(Noun.ARRAY)]
-        return self._names.of(argument.noun)
-
-
-def _begins(name: str, words: list[str]) -> bool:
-    """Whether a command goes on after these words."""
-    parts = name.split()
-    return len(parts) > len(words) > 0 and parts[: len(words)] == words
+            return words_after(typed, self._names.of)
+        return words_after(magic.to_words(typed) if typed else magic.prefix, self._names.of)
