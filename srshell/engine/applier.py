@@ -5,8 +5,8 @@ Always true:
 (1) Records reach a volume in LSN order and only when committed.
 (2) An ordered job (a copied extent, a digest) runs after the records that were committed when it
     was handed in, and before any that were committed later.
-(3) A checkpoint goes: sync volumes, then bitmap pages, then superblock; only then is log space
-    reused.
+(3) A checkpoint goes: sync volumes, then checksum pages, then bitmap pages, then superblock; only
+    then is log space reused.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contextlib import suppress
 import attrs
 
 from srshell.codec.log_frame import Record
+from srshell.engine import destage
 from srshell.engine.core import Core
 from srshell.engine.recovery import SEGMENTS_MAX
 from srshell.model.errors import SrError
@@ -121,7 +122,7 @@ class Applier:
         batch = self._take(limit_lsn)
         if not batch:
             return False
-        await core.volumes.apply(batch)
+        await destage.apply(core, batch)
         for _ in batch:
             core.overlay.remove_oldest()
         core.applied_lsn = batch[-1].lsn
@@ -233,7 +234,7 @@ class Applier:
             core.check_usable()
             applied_lsn = core.applied_lsn
             try:
-                await core.volumes.sync()
+                await core.checksums.write_synced(core.volumes.sync)
                 forget_lsn = max(self._keep_after(applied_lsn), self._overrun(applied_lsn))
                 await core.dirty.write_pages(core.log_device)
             except StorageError as error:

@@ -20,6 +20,7 @@ import attrs
 
 from srshell.codec.checksum import crc32
 from srshell.codec.messages import Compare, Extent
+from srshell.engine import destage
 from srshell.engine.committer import Committer
 from srshell.engine.core import Core
 from srshell.engine.dirty_map import BLOCK_BYTES
@@ -171,13 +172,14 @@ class Copier:
                 await self._send_locked(volume, start, size_bytes, hole=False)
             return
         data: bytes | None = None
-        if not hole:
-            try:
+        try:
+            if not hole:
                 data = patch(await core.volumes.read(volume, offset, length), offset, records)
-            except StorageError as error:
-                raise core.fail(error) from error
-            if _ZEROS[:length] == memoryview(data):
-                data = None
+            await destage.learn(core, volume, offset, length, data, records)
+        except StorageError as error:
+            raise core.fail(error) from error
+        if data is not None and _ZEROS[:length] == memoryview(data):
+            data = None
         if self._link.closed:
             return
         if self._compare and data is not None and await self._equal(volume, offset, data):

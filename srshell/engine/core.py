@@ -18,6 +18,7 @@ import attrs
 
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import FrameBody
+from srshell.engine.checksum_map import ChecksumMap
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.log_file import Extents, LogFile
 from srshell.engine.overlay import Overlay
@@ -82,6 +83,7 @@ class Core:
     superblocks: SuperblockFile
     log: LogFile
     dirty: DirtyMap
+    checksums: ChecksumMap
     overlay: Overlay
     volumes: VolumeSet
     source: Source | None

@@ -43,6 +43,7 @@ from srshell.codec.messages import (
     Pong,
     check_extent,
 )
+from srshell.engine import destage
 from srshell.engine.applier import Applier
 from srshell.engine.copier import digest
 from srshell.engine.core import Core
@@ -283,7 +284,7 @@ class Follow:
 
     async def _store(self, message: Extent, data: bytes | memoryview | None) -> None:
         core = self._core
-        await core.volumes.store(message.volume, message.offset, message.length, data)
+        await destage.store(core, message.volume, message.offset, message.length, data)
         self._extents_waiting -= 1
         self._unsynced_bytes += 0 if data is None else message.length
         # Extents are stored side by side: only what is complete from the first one on counts.
@@ -294,14 +295,18 @@ class Follow:
         if self._extents_waiting == 0 or self._unsynced_bytes >= _SYNC_BYTES:
             self._unsynced_bytes = 0
             through = self._stored_through
-            await core.volumes.sync()
+            await core.checksums.write_synced(core.volumes.sync)
             if not self.link.closed:
                 self.link.send(ExtentStored(through))
 
     async def _compare(self, message: Compare) -> None:
         data = await self._core.volumes.read(message.volume, message.offset, message.length)
+        equal = digest(data) == message.digest
+        if equal:
+            # What the map says may be older than the content: an extent that came before a crash.
+            await destage.know(self._core, message.volume, message.offset, data)
         if not self.link.closed:
-            self.link.send(Compared(message.sequence, digest(data) == message.digest))
+            self.link.send(Compared(message.sequence, equal))
 
     async def _digest(self, message: Digest) -> None:
         data = await self._core.volumes.read(message.volume, message.offset, message.length)

@@ -1,6 +1,8 @@
 """Make a log volume ready for one side of a partnership.
 
-    | superblock slots 64 KiB | dirty bitmap of each volume | log ring, to the end |
+    | superblock slots 64 KiB | dirty bitmaps | checksum maps | log ring, to the end |
+
+One bitmap and one map for each volume.
 
 Always true:
 
@@ -10,9 +12,12 @@ Always true:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
 from srshell.codec.bitmap_page import PAGE_BYTES, page_count
+from srshell.codec.checksum_page import checksum_page_count
 from srshell.codec.superblock import encode_superblock
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.recovery import new_segment
@@ -42,14 +47,32 @@ class LogLayout:
     ring_offset: int
     ring_bytes: int
 
-    @property
-    def bitmap_bytes(self) -> int:
-        """Return what the bitmaps take."""
-        return self.ring_offset - SUPERBLOCK_AREA_BYTES
+
+def metadata_bytes(sizes_bytes: Sequence[int], *, checksums: bool = True) -> int:
+    """Return what stands before the ring for data volumes of these sizes."""
+    pages = sum(map(page_count, sizes_bytes))
+    if checksums:
+        pages += sum(map(checksum_page_count, sizes_bytes))
+    return SUPERBLOCK_AREA_BYTES + pages * PAGE_BYTES
 
 
 def lay_out(spec: ReplicaSpec, ring_bytes_min: int) -> LogLayout:
-    """Divide the log volume.  Raises SrError SR2004 when the ring would be too small."""
+    """Divide the log volume; where the ring would be too small, without checksum maps.
+
+    Raises SrError SR2004 when it is too small even so.
+    """
+    sizes_bytes = [volume.size_bytes for volume in spec.volumes]
+    checksums = spec.log_bytes - metadata_bytes(sizes_bytes) >= ring_bytes_min
+    ring_offset = metadata_bytes(sizes_bytes, checksums=checksums)
+    ring_bytes = (spec.log_bytes - ring_offset) // PAGE_BYTES * PAGE_BYTES
+    if ring_bytes >= ring_bytes_min:
+        return LogLayout(_layouts(spec, checksums=checksums), ring_offset, ring_bytes)
+    facts = f"superblock and bitmaps take {ring_offset} bytes, the ring needs {ring_bytes_min}"
+    raise SrError.make("SR2004", facts=facts, size=f"{spec.log_bytes} bytes")
+
+
+def _layouts(spec: ReplicaSpec, *, checksums: bool) -> tuple[VolumeLayout, ...]:
+    """Give each volume its bitmap, then each its checksum map."""
     offset = SUPERBLOCK_AREA_BYTES
     layouts = []
     for volume in spec.volumes:
@@ -60,11 +83,11 @@ def lay_out(spec: ReplicaSpec, ring_bytes_min: int) -> LogLayout:
             )
         )
         offset += pages * PAGE_BYTES
-    ring_bytes = (spec.log_bytes - offset) // PAGE_BYTES * PAGE_BYTES
-    if ring_bytes < ring_bytes_min:
-        facts = f"superblock and bitmaps take {offset} bytes, the ring needs {ring_bytes_min}"
-        raise SrError.make("SR2004", facts=facts, size=f"{spec.log_bytes} bytes")
-    return LogLayout(tuple(layouts), offset, ring_bytes)
+    for index, layout in enumerate(layouts if checksums else ()):
+        pages = checksum_page_count(layout.size_bytes)
+        layouts[index] = attrs.evolve(layout, checksum_offset=offset, checksum_pages=pages)
+        offset += pages * PAGE_BYTES
+    return tuple(layouts)
 
 
 async def format_log(spec: ReplicaSpec, world: World) -> None:

@@ -103,7 +103,7 @@ async def _assemble(device: BlockFile, volumes: VolumeSet, log: RecoveredLog, wo
     _give_role(core)
     for text in damage:
         core.tell("failure", f"{text}; its blocks count as changed")
-    checksums.on_damage = lambda text: core.tell("failure", f"{text}; nothing is known of its blocks")
+    checksums.on_damage = lambda text: core.tell("failure", f"{text}; its blocks are unknown")
     return core
 
 

@@ -95,7 +95,10 @@ class Segment:
 
 @attrs.frozen
 class VolumeLayout:
-    """One data volume of the group and where its dirty bitmap lies in the log volume."""
+    """One data volume of the group and where its maps lie in the log volume.
+
+    Without a checksum map (``checksum_pages`` is 0) a verification cannot say which side is wrong.
+    """
 
     name: str
     path: str
@@ -103,6 +106,8 @@ class VolumeLayout:
     block_bytes: int
     bitmap_offset: int  # bytes from the start of the log volume
     bitmap_pages: int
+    checksum_offset: int = 0  # bytes from the start of the log volume
+    checksum_pages: int = 0
 
 
 @attrs.frozen

@@ -113,6 +113,10 @@ class BlockFile(AsyncBase):  # type: ignore[type-arg]  # generic in its stub alo
         """Return exactly ``length`` bytes."""
         return await self._run(self._file.read_at, offset, length)
 
+    async def read_each(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return exactly the bytes of each range (offset, length): one hop for all of them."""
+        return await self._run(self._file.read_each, ranges)
+
     async def write_at(self, writes: Sequence[Write], sync: bool = False) -> None:
         """Write all of it, and make it durable if ``sync``: one hop for a whole commit."""
         await self._run(self._file.write_at, writes, sync)

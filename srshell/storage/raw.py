@@ -121,6 +121,10 @@ class RawFile:
         except OSError as error:
             raise from_os_error(error, "read", self.path, offset) from error
 
+    def read_each(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return exactly the bytes of each range (offset, length)."""
+        return [self.read_at(offset, length) for offset, length in ranges]
+
     def write_at(self, writes: Sequence[Write], sync: bool) -> None:
         """Write everything, then make it durable if ``sync``.
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import attrs
 import pytest
 
-from srshell.codec import bitmap_page, log_frame, messages, superblock
+from srshell.codec import bitmap_page, checksum_page, log_frame, messages, superblock
 from srshell.model import replica
 from tests.unit.codec import samples
 
@@ -64,6 +64,7 @@ def test_the_superblock_slots_lie_where_the_page_says() -> None:
     [
         ("Superblock header", superblock, superblock.HEADER_BYTES),
         ("Bitmap page", bitmap_page, bitmap_page.PAGE_BYTES),
+        ("Checksum page", checksum_page, checksum_page.PAGE_BYTES),
         ("Frame header", log_frame, log_frame.HEADER_BYTES),
         ("Message header", messages, messages.HEADER_BYTES),
     ],
@@ -120,6 +121,18 @@ def test_a_bitmap_page_is_read_by_the_table_alone() -> None:
     assert number(page["generation"]) == samples.PAGE_GENERATION
     bits = [page["bits"][n // 8] >> n % 8 & 1 for n in range(bitmap_page.BITS_PER_PAGE)]
     assert bits == samples.page_bits().tolist()
+
+
+def test_a_checksum_page_is_read_by_the_table_alone() -> None:
+    """Identity, checksum, and one number for each block."""
+    data = (GOLDEN / "checksum-page.bin").read_bytes()
+    page = read("Checksum page", data)
+    assert number(page["crc"]) == zlib.crc32(page["checksums"], zlib.crc32(data[:60]))
+    assert number(page["volume"]) == samples.PAGE_VOLUME
+    assert number(page["page_index"]) == samples.PAGE_INDEX
+    assert number(page["generation"]) == samples.PAGE_GENERATION
+    found = [number(page["checksums"][start : start + 4]) for start in range(0, 4032, 4)]
+    assert found == list(samples.CHECKSUMS)
 
 
 def test_a_superblock_header_is_read_by_the_table_alone() -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from srshell.codec.bitmap_page import PAGE_BYTES, page_count
-from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES
+from srshell.engine.formatting import metadata_bytes
 from srshell.fabric.calls import unreadable
 from srshell.fabric.change import Change, check_rows, notes, steps
 from srshell.fabric.checks import (
@@ -22,9 +21,12 @@ from srshell.fabric.jobs import JobHandle
 from srshell.model.errors import SrError
 from srshell.model.geometry import (
     DEFAULT_BLOCK_BYTES,
+    LOG_RING_BYTES_MIN,
     LOG_VOLUME_BYTES_DEFAULT,
+    MIB,
     format_size,
     parse_size,
+    round_up,
 )
 from srshell.model.identity import split_location
 from srshell.model.inventory import Pair, Volume, VolumeKind
@@ -99,7 +101,7 @@ async def provision_pair(
     """Make equal data volumes, and logs, on both arrays of a pair."""
     places = _places(context, on)
     data_bytes = parse_size(size)
-    log_bytes = LOG_VOLUME_BYTES_DEFAULT if log_size is None else parse_size(log_size)
+    log_bytes = _default_log_bytes(data_bytes) if log_size is None else parse_size(log_size)
     if logs is not None and len(logs) != len(places):
         raise unreadable("provision", "--logs names two volumes: SRCLOG DSTLOG")
     block_bytes = block_size or max(_block(context, *place) for place in places)
@@ -115,6 +117,14 @@ async def provision_pair(
         twins.append((logs[0], logs[1]))
     command = f"provision {source} {destination}"
     return await _provision(context, command, tuple(wanted), tuple(twins))
+
+
+def _default_log_bytes(data_bytes: int) -> int:
+    """The usual log, larger where the maps of a large volume would take much of it."""
+    metadata = metadata_bytes([data_bytes])
+    if metadata <= LOG_VOLUME_BYTES_DEFAULT // 8:
+        return LOG_VOLUME_BYTES_DEFAULT
+    return round_up(LOG_VOLUME_BYTES_DEFAULT + metadata, MIB)
 
 
 def _places(context: Context, on: tuple[str, ...] | str | None) -> list[tuple[str, str]]:
@@ -238,8 +248,10 @@ def _splits(found: tuple[Volume, ...]) -> list[LogSplit]:
         if log.kind is not VolumeKind.LOG:
             continue
         data = [v for v in found if v.array == log.array and v.kind is VolumeKind.DATA]
-        bitmaps = sum(page_count(v.size_bytes) for v in data) * PAGE_BYTES
-        metadata = SUPERBLOCK_AREA_BYTES + bitmaps
+        sizes_bytes = [v.size_bytes for v in data]
+        metadata = metadata_bytes(sizes_bytes)
+        if log.size_bytes - metadata < LOG_RING_BYTES_MIN:
+            metadata = metadata_bytes(sizes_bytes, checksums=False)
         splits.append(LogSplit(log.name, metadata, max(log.size_bytes - metadata, 0)))
     return splits
 

@@ -1,8 +1,11 @@
 """One value of every layout and its bytes, which the golden files hold; no two fields are alike."""
 
+from array import array
+
+import attrs
 from bitarray import bitarray
 
-from srshell.codec import bitmap_page, log_frame, messages, superblock
+from srshell.codec import bitmap_page, checksum_page, log_frame, messages, superblock
 from srshell.codec.log_frame import FrameBody, Record, RecordKind
 from srshell.codec.messages import Message
 from srshell.model.replica import (
@@ -48,10 +51,10 @@ SUPERBLOCK = Superblock(
     initiator=True,
     peer_address="unix:/run/srshell/south.sock",
     volumes=(
-        VolumeLayout("data", "/pools/a/data.raw", 10 << 30, 4096, 65536, 82),
-        VolumeLayout("index", "/pools/a/index.raw", 1 << 30, 512, 401408, 66),
+        VolumeLayout("data", "/pools/a/data.raw", 10 << 30, 4096, 65536, 82, 671744, 2601),
+        VolumeLayout("index", "/pools/a/index.raw", 1 << 30, 512, 401408, 66, 11325440, 261),
     ),
-    ring_offset=671744,
+    ring_offset=12394496,
     ring_bytes=64 << 20,
     role=ReplicaRole.SECONDARY,
     data=ReplicaData.INCONSISTENT,
@@ -85,9 +88,20 @@ SUPERBLOCK = Superblock(
     failure="log: fdatasync failed (EIO)",
 )
 
+#: As it was before there were checksum maps; its golden file cannot be made again.
+SUPERBLOCK_WITHOUT_CHECKSUMS = attrs.evolve(
+    SUPERBLOCK,
+    volumes=tuple(
+        attrs.evolve(layout, checksum_offset=0, checksum_pages=0) for layout in SUPERBLOCK.volumes
+    ),
+    ring_offset=671744,
+)
+
 PAGE_VOLUME = 2
 PAGE_INDEX = 7
 PAGE_GENERATION = 1028
+#: The first block of the checksum page was never seen; no two others are alike.
+CHECKSUMS = array("I", (block * 0x01020305 % 2**32 for block in range(1008)))
 
 STANDING = Standing(
     replica="11" * 16,
@@ -189,6 +203,13 @@ def page_bytes() -> bytes:
     )
 
 
+def checksum_page_bytes() -> bytes:
+    """Return the sample checksum page."""
+    return checksum_page.encode_checksum_page(
+        PARTNERSHIP, PAGE_VOLUME, PAGE_INDEX, PAGE_GENERATION, CHECKSUMS
+    )
+
+
 def message_bytes(message: Message) -> bytes:
     """Return a message as it goes over the link, with the sample payload of its kind."""
     payload = PAYLOADS.get(type(message))
@@ -209,5 +230,6 @@ def golden_files() -> dict[str, bytes]:
         "frame-wrap.bin": wrap_bytes(),
         "superblock.bin": superblock.encode_superblock(SUPERBLOCK),
         "bitmap-page.bin": page_bytes(),
+        "checksum-page.bin": checksum_page_bytes(),
     }
     return files | {message_file(message): message_bytes(message) for message in MESSAGES}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srshell.codec import bitmap_page, log_frame, messages, superblock
+from srshell.codec import bitmap_page, checksum_page, log_frame, messages, superblock
 from srshell.codec.checksum import crc32
 from srshell.codec.errors import FormatError
 from tests.unit.codec import samples
@@ -38,6 +38,12 @@ def read_page(data: bytes) -> object:
     return bitmap_page.decode_page(data, *place)
 
 
+def read_checksums(data: bytes) -> object:
+    """Read the sample's checksum page."""
+    place = (samples.PARTNERSHIP, samples.PAGE_VOLUME, samples.PAGE_INDEX)
+    return checksum_page.decode_checksum_page(data, *place)
+
+
 def read_message(data: bytes) -> object:
     """Read header and meta of a message."""
     header = messages.parse_header(data[: messages.HEADER_BYTES])
@@ -64,10 +70,13 @@ SAMPLES: list[tuple[Callable[[bytes], object], bytes]] = [
     (read_frame, samples.frame_bytes()),
     (read_superblock, superblock.encode_superblock(samples.SUPERBLOCK)),
     (read_page, samples.page_bytes()),
+    (read_checksums, samples.checksum_page_bytes()),
     *((read_message, samples.message_bytes(message)) for message in samples.MESSAGES),
 ]
-READERS = (read_frame, read_superblock, read_page, read_message)
-MAGICS = (log_frame.MAGIC, superblock.MAGIC, bitmap_page.MAGIC, messages.MAGIC)
+READERS = (read_frame, read_superblock, read_page, read_checksums, read_message)
+MAGICS = (
+    log_frame.MAGIC, superblock.MAGIC, bitmap_page.MAGIC, checksum_page.MAGIC, messages.MAGIC
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("read", "data"), SAMPLES)
@@ -103,7 +112,7 @@ def test_truncation_at_every_length_is_refused(
             read(data[:length])
 
 
-@pytest.mark.parametrize(("read", "data"), SAMPLES[:3])
+@pytest.mark.parametrize(("read", "data"), SAMPLES[:4])
 def test_a_sector_of_zeros_or_ones_in_the_middle_is_refused(
     read: Callable[[bytes], object], data: bytes
 ) -> None:

@@ -13,6 +13,7 @@ from srshell.replication.source import Phase
 from srshell.simulation import FaultKind, Operation
 from tests.unit.engine.sides import (
     BLOCK,
+    CHECKSUM_OFFSET,
     RING_BYTES,
     RING_OFFSET,
     VOLUME,
@@ -25,7 +26,7 @@ from tests.unit.engine.sides import (
 
 
 def watch(side: Side) -> list[str]:
-    """Note what becomes durable, and where: volume, bitmap, superblock or ring."""
+    """Note what becomes durable, and where: volume, bitmap, checksums, superblock or ring."""
     seen: list[str] = []
     written: set[str] = set()
 
@@ -34,7 +35,9 @@ def watch(side: Side) -> list[str]:
             return "volume"
         if operation.offset < SUPERBLOCK_AREA_BYTES:
             return "superblock"
-        return "bitmap" if operation.offset < RING_OFFSET else "ring"
+        if operation.offset < CHECKSUM_OFFSET:
+            return "bitmap"
+        return "checksums" if operation.offset < RING_OFFSET else "ring"
 
     def note(operation: Operation) -> None:
         if operation.name in {"write", "punch"}:
@@ -101,18 +104,17 @@ def test_writes_that_follow_each_other_are_applied_in_one_go() -> None:
     on_sides(test)
 
 
-def test_a_checkpoint_goes_volumes_bits_superblock() -> None:
+def test_a_checkpoint_goes_volumes_checksums_bits_superblock() -> None:
     """Only then is log space given up: at every moment one of them holds each record."""
 
     async def test(pair: Sides) -> None:
         await pair.open()
         await pair.a.write(0, b"x")
-        await pair.until(lambda: pair.a.report.applied_lsn == 1)
         pair.a.core.dirty.mark(0, 0, 1)
         seen = watch(pair.a)
+        await pair.until(lambda: pair.a.report.applied_lsn == 1)
         await pair.a.do(pair.a.replica.applier.checkpoint())
-        assert seen[-1] == "superblock"
-        assert seen.index("bitmap") < seen.index("superblock")
+        assert seen == ["volume", "checksums", "bitmap", "superblock"]
 
     on_sides(test)
 
@@ -124,7 +126,7 @@ def test_the_volume_is_synced_before_the_superblock_says_so() -> None:
         await pair.a.write(0, b"x")
         await pair.a.settle()
         assert pair.a.report.checkpoint_lsn == 1
-        assert seen == ["ring", "volume", "superblock"]
+        assert seen == ["ring", "volume", "checksums", "superblock"]
 
     on_sides(test)
 

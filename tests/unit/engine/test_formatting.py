@@ -38,7 +38,7 @@ async def superblock_of(side: Side) -> Superblock | None:
         return await read_superblock(file)
 
 
-def test_slots_bitmaps_and_ring_follow_each_other() -> None:
+def test_slots_bitmaps_checksums_and_ring_follow_each_other() -> None:
     blocks = BITS_PER_PAGE + 1
     volumes = (
         ReplicaVolume("two pages", "/x", blocks * 4096, 4096),
@@ -48,9 +48,13 @@ def test_slots_bitmaps_and_ring_follow_each_other() -> None:
     first, second = layout.volumes
     assert (first.bitmap_offset, first.bitmap_pages) == (SUPERBLOCK_AREA_BYTES, 2)
     assert (second.bitmap_offset, second.bitmap_pages) == (SUPERBLOCK_AREA_BYTES + 8192, 1)
-    assert layout.ring_offset == SUPERBLOCK_AREA_BYTES + 3 * PAGE_BYTES
+    assert (first.checksum_offset, first.checksum_pages) == (SUPERBLOCK_AREA_BYTES + 3 * 4096, 33)
+    assert (second.checksum_offset, second.checksum_pages) == (
+        first.checksum_offset + 33 * PAGE_BYTES,
+        1,
+    )
+    assert layout.ring_offset == SUPERBLOCK_AREA_BYTES + (3 + 34) * PAGE_BYTES
     assert layout.ring_bytes == (1 << 20) - layout.ring_offset
-    assert layout.bitmap_bytes == 3 * PAGE_BYTES
 
 
 def test_the_ring_ends_on_a_sector() -> None:
@@ -59,10 +63,22 @@ def test_the_ring_ends_on_a_sector() -> None:
 
 
 def test_a_log_volume_too_small_for_the_ring_is_refused() -> None:
-    log_bytes = LOG_BYTES - RING_BYTES + RING_BYTES_MIN
+    log_bytes = LOG_BYTES - RING_BYTES + RING_BYTES_MIN - PAGE_BYTES
     lay_out(spec("A", log_bytes=log_bytes), RING_BYTES_MIN)
     with pytest.raises(SrError, match="SR2004"):
         lay_out(spec("A", log_bytes=log_bytes - 1), RING_BYTES_MIN)
+
+
+def test_where_the_checksum_map_leaves_too_small_a_ring_there_is_none() -> None:
+    """Replication matters more; a verification then cannot say which side is wrong."""
+    log_bytes = LOG_BYTES - RING_BYTES + RING_BYTES_MIN
+    (with_map,) = lay_out(spec("A", log_bytes=log_bytes), RING_BYTES_MIN).volumes
+    (without,) = lay_out(spec("A", log_bytes=log_bytes - 1), RING_BYTES_MIN).volumes
+    assert (with_map.checksum_pages, without.checksum_pages) == (1, 0)
+    assert (with_map.bitmap_offset, with_map.bitmap_pages) == (
+        without.bitmap_offset,
+        without.bitmap_pages,
+    )
 
 
 def test_a_new_primary_leads_alone_and_its_peer_lacks_everything() -> None:

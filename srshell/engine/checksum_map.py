@@ -1,0 +1,206 @@
+"""What each block of the data volumes should hold: one CRC-32 per 4 KiB, on the log volume.
+
+Always true:
+
+(1) A page on disk names only content that was durable in its volume when the page was written:
+    pages are made before the volumes are synced, and written after.
+(2) A checkpoint writes the pages of all it applied before its superblock says so.  Blocks that
+    records beyond the checkpoint touch are unknown when a log is opened; their replay names them.
+(3) Unknown is never wrong: a page that is blank, torn or damaged knows nothing, and raises no
+    alarm about its blocks.
+(4) Pages are read when they are first needed.  What `load` brought is there until the next wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from srshell.codec.checksum_page import (
+    BLOCK_BYTES,
+    CHECKSUMS_PER_PAGE,
+    PAGE_BYTES,
+    UNKNOWN,
+    block_checksum,
+    decode_checksum_page,
+    encode_checksum_page,
+    new_checksums,
+)
+from srshell.codec.errors import FormatError
+from srshell.model.replica import VolumeLayout
+from srshell.storage import BlockFile, Write
+
+_PAGES_PER_READ = 256
+#: Few at once: commits wait behind what is written to the log volume.
+_PAGES_PER_WRITE = 64
+#: Pages that stay in memory when disk holds them too: 64 MiB, for 64 GiB of volumes.
+_PAGES_KEPT_MAX = 16_384
+_BLANK = bytes(PAGE_BYTES)
+_ZERO_BLOCK = bytes(BLOCK_BYTES)
+#: A checksum that is not that of the content: see `mistrusted`.
+_WRONG_MASK = 0x5A5A5A5A
+
+Page = tuple[int, int]  # volume and index
+
+
+def mistrusted(checksum: int) -> int:
+    """Return a checksum that this content does not have.
+
+    A block that was corrupt and of which a part is written anew stays known as corrupt.
+    """
+    return checksum ^ _WRONG_MASK or checksum ^ 1
+
+
+class ChecksumMap:
+    """The recorded checksums of all volumes of one replica."""
+
+    def __init__(self, partnership: str, volumes: Sequence[VolumeLayout], file: BlockFile) -> None:
+        """Keep pages in ``file``, the log volume; nothing is read yet."""
+        self._partnership = bytes.fromhex(partnership)
+        self._volumes = tuple(volumes)
+        self._file = file
+        self._pages: dict[Page, array[int]] = {}
+        self._stale: set[Page] = set()
+        self._generation = 1
+        self._loading = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        #: Called with words about each page that could not be read.
+        self.on_damage: Callable[[str], None] = lambda _: None
+        self._zero = block_checksum(_ZERO_BLOCK)
+
+    def keeps(self, volume: int) -> bool:
+        """Tell whether this volume has a map; logs of an earlier layout have none."""
+        return self._volumes[volume].checksum_pages > 0
+
+    def block_bytes(self, volume: int, block: int) -> int:
+        """Return the size of a block; the last one of a volume may be short."""
+        return min(BLOCK_BYTES, self._volumes[volume].size_bytes - block * BLOCK_BYTES)
+
+    async def load(self, volume: int, blocks: Iterable[int]) -> None:
+        """Have the pages of these blocks in memory until the next wait.  Raises StorageError."""
+        if not self.keeps(volume):
+            return
+        wanted = {block // CHECKSUMS_PER_PAGE for block in blocks}
+        if all((volume, page) in self._pages for page in wanted):
+            return
+        async with self._loading:
+            for first, count in _runs(
+                page for page in sorted(wanted) if (volume, page) not in self._pages
+            ):
+                await self._read(volume, first, count)
+
+    async def _read(self, volume: int, first: int, count: int) -> None:
+        layout = self._volumes[volume]
+        offset = layout.checksum_offset + first * PAGE_BYTES
+        data = memoryview(await self._file.read_at(offset, count * PAGE_BYTES))
+        for index in range(count):
+            page = first + index
+            self._pages[volume, page] = self._decoded(
+                volume, page, data[index * PAGE_BYTES : (index + 1) * PAGE_BYTES]
+            )
+
+    def _decoded(self, volume: int, page: int, data: memoryview) -> array[int]:
+        try:
+            generation, found = decode_checksum_page(data, self._partnership, volume, page)
+        except FormatError as error:
+            if data != _BLANK:
+                self._stale.add((volume, page))
+                name = self._volumes[volume].name
+                self.on_damage(f"checksum page {page} of {name}: {error}")
+            return new_checksums()
+        self._generation = max(self._generation, generation)
+        return found
+
+    def get(self, volume: int, block: int) -> int:
+        """Return the checksum of a block that was loaded; `UNKNOWN` without a map."""
+        if not self.keeps(volume):
+            return UNKNOWN
+        page, index = divmod(block, CHECKSUMS_PER_PAGE)
+        return self._pages[volume, page][index]
+
+    def put(self, volume: int, block: int, checksum: int) -> None:
+        """Record what a block that was loaded holds now: its write has ended."""
+        if not self.keeps(volume):
+            return
+        page, index = divmod(block, CHECKSUMS_PER_PAGE)
+        checksums = self._pages[volume, page]
+        if checksums[index] != checksum:
+            checksums[index] = checksum
+            self._stale.add((volume, page))
+
+    def put_zeros(self, volume: int, first: int, end: int, *, if_unknown: bool = False) -> None:
+        """Record that whole blocks that were loaded read as zeros now.
+
+        ``if_unknown`` leaves alone what is known already.
+        """
+        if not self.keeps(volume):
+            return
+        last_bytes = self.block_bytes(volume, end - 1) if end > first else BLOCK_BYTES
+        if last_bytes < BLOCK_BYTES:
+            end -= 1
+            if not (if_unknown and self.get(volume, end)):
+                self.put(volume, end, block_checksum(_ZERO_BLOCK[:last_bytes]))
+        block = first
+        while block < end:
+            page, index = divmod(block, CHECKSUMS_PER_PAGE)
+            count = min(end - block, CHECKSUMS_PER_PAGE - index)
+            zeros = array("I", [self._zero]) * count
+            if if_unknown:
+                known = self._pages[volume, page][index : index + count]
+                zeros = array("I", (before or self._zero for before in known))
+            self._pages[volume, page][index : index + count] = zeros
+            self._stale.add((volume, page))
+            block += count
+
+    async def forget(self, volume: int, offset: int, length: int) -> None:
+        """Know nothing any more of the blocks that a range of bytes touches."""
+        blocks = range(offset // BLOCK_BYTES, -(-(offset + length) // BLOCK_BYTES))
+        await self.load(volume, blocks)
+        for block in blocks:
+            self.put(volume, block, UNKNOWN)
+
+    async def write_synced(self, sync: Callable[[], Awaitable[None]]) -> None:
+        """Sync the volumes by ``sync``, then make durable what was known before of their blocks.
+
+        Raises StorageError.  One call at a time: two writes of one page could reach the disk in any
+        order.
+        """
+        async with self._writing:
+            taken = sorted(self._stale)
+            self._stale.clear()
+            self._generation += 1
+            try:
+                writes = [self._encoded(volume, page) for volume, page in taken]
+                await sync()
+                for start in range(0, len(writes), _PAGES_PER_WRITE):
+                    await self._file.write_at(writes[start : start + _PAGES_PER_WRITE], sync=True)
+            except BaseException:
+                self._stale.update(taken)
+                raise
+            self._evict()
+
+    def _encoded(self, volume: int, page: int) -> Write:
+        data = encode_checksum_page(
+            self._partnership, volume, page, self._generation, self._pages[volume, page]
+        )
+        return Write(self._volumes[volume].checksum_offset + page * PAGE_BYTES, (data,))
+
+    def _evict(self) -> None:
+        """Let go of the pages that were read first and that disk holds as they are."""
+        excess = len(self._pages) - _PAGES_KEPT_MAX
+        if excess > 0:
+            clean = [page for page in self._pages if page not in self._stale]
+            for page in clean[:excess]:
+                del self._pages[page]
+
+
+def _runs(pages: Iterable[int]) -> list[tuple[int, int]]:
+    """Join ascending pages to runs (first, count) that are read by one call."""
+    runs: list[tuple[int, int]] = []
+    for page in pages:
+        if runs and runs[-1][0] + runs[-1][1] == page and runs[-1][1] < _PAGES_PER_READ:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((page, 1))
+    return runs
