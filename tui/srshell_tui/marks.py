@@ -48,6 +48,7 @@ STATE_TONES: Final[dict[ReplicationState, Tone]] = {
     _S.ERROR: Tone.ERROR,
 }
 
+#: Levels of events, the least important first.
 LEVEL_TONES: Final[dict[str, Tone]] = {
     "info": Tone.DIM,
     "warning": Tone.WARNING,

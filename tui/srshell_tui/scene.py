@@ -1,0 +1,187 @@
+"""Everything that a screen is drawn from: the fabric as known, where the person looks, the size.
+
+Always true: a scene is a value; the same scene gives the same lines.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from srshell.model.health import HealthReason
+from srshell.model.report import GroupStatus
+from srshell.model.states import ReplicationHealth
+from srshell_tui.store import FabricView
+from srshell_tui.text import Span, Tone
+
+#: From this many columns on a screen has two columns.
+WIDE: Final = 120
+#: Below this many columns or lines a screen is a list.
+FULL_WIDTH: Final = 80
+FULL_HEIGHT: Final = 24
+
+_DANGER: Final[dict[ReplicationHealth, int]] = {
+    ReplicationHealth.CRITICAL: 0,
+    ReplicationHealth.WARNING: 1,
+    ReplicationHealth.NORMAL: 2,
+    ReplicationHealth.NOT_APPLICABLE: 3,
+}
+SORTS: Final = ("danger", "name")
+
+
+@attrs.frozen
+class Look:
+    """Where the person looks, and through what."""
+
+    screen: str = "overview"
+    group: str = ""  #: of the group screen: the name of either side
+    cursors: Mapping[str, str] = attrs.Factory(dict)  #: screen to the key of its chosen row
+    filters: Mapping[str, str] = attrs.Factory(dict)  #: screen to its filter
+    sort: str = "danger"
+    problems_only: bool = False
+    level: str = "info"  #: events at least so important
+    follow: bool = True  #: the newest event stays chosen
+
+    @property
+    def cursor(self) -> str:
+        """The key of the chosen row of this screen; empty: the first one."""
+        return self.cursors.get(self.screen, "")
+
+    @property
+    def filter(self) -> str:
+        """The filter of this screen."""
+        return self.filters.get(self.screen, "")
+
+    def choose(self, key: str) -> Look:
+        """The look with another row chosen."""
+        return attrs.evolve(self, cursors={**self.cursors, self.screen: key})
+
+    def filtered(self, text: str) -> Look:
+        """The look with another filter."""
+        return attrs.evolve(self, filters={**self.filters, self.screen: text})
+
+
+@attrs.frozen
+class Scene:
+    """What a screen is drawn from."""
+
+    view: FabricView
+    look: Look
+    now: float  #: this client's clock, in Unix seconds
+    width: int = 80
+    height: int = 24
+    read_only: bool = False
+    message: str = ""  #: one line for the person, above the keys
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is room for two columns."""
+        return self.width >= WIDE
+
+    @property
+    def small(self) -> bool:
+        """Whether there is room for a list alone."""
+        return self.width < FULL_WIDTH or self.height < FULL_HEIGHT
+
+
+@attrs.frozen
+class Couple:
+    """Two sides of one replication, the one that takes writes first; or a group by itself."""
+
+    source: GroupStatus
+    other: GroupStatus | None = None
+
+    @property
+    def title(self) -> str:
+        """Both names, in the direction of the data."""
+        return f"{self.source.name} > {self.other.name}" if self.other else self.source.name
+
+    @property
+    def sides(self) -> tuple[GroupStatus, ...]:
+        """The sides that there are."""
+        return (self.source, self.other) if self.other else (self.source,)
+
+    @property
+    def health(self) -> ReplicationHealth:
+        """The worse health of both."""
+        return min((side.replication_health for side in self.sides), key=_DANGER.__getitem__)
+
+    @property
+    def reasons(self) -> tuple[tuple[GroupStatus, HealthReason], ...]:
+        """Why it is not better, the side with the worse health first."""
+        sides = sorted(self.sides, key=lambda side: _DANGER[side.replication_health])
+        return tuple((side, reason) for side in sides for reason in side.health_reasons)
+
+
+def couples(view: FabricView) -> tuple[Couple, ...]:
+    """All replications, by the name of the side that takes writes."""
+    found, seen = [], set[str]()
+    for row in sorted(view.status.values(), key=lambda row: (not row.is_primary, row.name)):
+        if row.name in seen:
+            continue
+        other = view.status.get(row.peer or "")
+        seen |= {row.name} | ({other.name} if other else set())
+        found.append(Couple(row, other))
+    return tuple(sorted(found, key=lambda couple: couple.source.name))
+
+
+def couple_of(view: FabricView, group: str) -> Couple | None:
+    """The replication that a group is a side of."""
+    return next((c for c in couples(view) if any(side.name == group for side in c.sides)), None)
+
+
+def shown_couples(scene: Scene) -> tuple[Couple, ...]:
+    """The replications that pass the filter, in the order that was asked for."""
+    look = scene.look
+    found = [c for c in couples(scene.view) if matches(look.filter, (c.title, c.source.state))]
+    if look.problems_only:
+        found = [c for c in found if _DANGER[c.health] < _DANGER[ReplicationHealth.NORMAL]]
+    if look.sort == "danger":
+        found.sort(key=lambda couple: _DANGER[couple.health])
+    return tuple(found)
+
+
+def matches(pattern: str, texts: Iterable[str]) -> bool:
+    """Whether a filter lets texts pass: an expression, or with ``!`` before it, its absence."""
+    wanted = not pattern.startswith("!")
+    pattern = pattern.removeprefix("!")
+    if not pattern:
+        return True
+    try:
+        found = re.search(pattern, " ".join(texts), re.IGNORECASE)
+    except re.error:
+        found = re.search(re.escape(pattern), " ".join(texts), re.IGNORECASE)
+    return (found is not None) is wanted
+
+
+def chosen_index(keys: Sequence[str], key: str) -> int | None:
+    """Which row is chosen: the one with the key, else the first; None when there is none."""
+    if not keys:
+        return None
+    return keys.index(key) if key in keys else 0
+
+
+def window(count: int, chosen: int | None, room: int) -> tuple[int, int]:
+    """The first row that is shown and the one after the last, with the chosen one inside."""
+    if count <= room:
+        return 0, count
+    first = min(max((chosen or 0) - room // 2, 0), count - room)
+    return first, first + max(room, 0)
+
+
+def moment(unix: float, now: float) -> str:
+    """A moment of today as a time, any other as a date too."""
+    if not unix:
+        return "—"
+    local, today = time.localtime(unix), time.localtime(now)
+    form = "%H:%M:%S" if local[:3] == today[:3] else "%Y-%m-%d %H:%M"
+    return time.strftime(form, local)
+
+
+def sure(text: str, tone: Tone = Tone.PLAIN, *, fresh: bool) -> Span:
+    """A value, or the last known one with a question mark: it cannot be read as the present."""
+    return (text, tone) if fresh else (f"{text}?", Tone.UNKNOWN)

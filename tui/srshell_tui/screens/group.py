@@ -1,0 +1,241 @@
+"""One replication: where it stands, what flows, what its logs bridge, what a failover would lose.
+
+Always true: what is no longer the present is marked with a question mark and its moment.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from srshell.fabric.mending import code_of, mend_of
+from srshell.fabric.pages.words import UNKNOWN, duration, size
+from srshell.model.report import GroupStatus
+from srshell.model.states import TRANSITIONS, ReplicationState
+from srshell_tui.flow import Flow
+from srshell_tui.frame import Body, Key, compose, top
+from srshell_tui.marks import STATE_TONES, health_span, ready_span
+from srshell_tui.scene import Couple, Scene, couple_of, moment, sure
+from srshell_tui.screens.parts import copy_lines, event_lines, log_fill, rate_text
+from srshell_tui.text import (
+    Drawing,
+    Line,
+    Piece,
+    Tone,
+    bar,
+    beside,
+    cell,
+    fit,
+    graph,
+    rule,
+    spans,
+    wrap,
+)
+
+_S = ReplicationState
+
+#: The way that every group goes once; other states are told beside it.
+WAY: Final = (_S.DISABLED, _S.READY, _S.REPLICATING, _S.SYNCHRONIZING)
+
+_LOOKING: tuple[Key, ...] = (
+    ("?", "help"), (":", "command"), ("4", "events"), ("E", "explain"), ("v", "verify"),
+    ("x", "export"), ("esc", "back"),
+)  # fmt: skip
+_ACTING: tuple[Key, ...] = (
+    ("F", "failover"), ("B", "failback"), ("p", "suspend/resume"), ("X", "teardown"),
+)  # fmt: skip
+_RIGHT_WIDTH = 60
+
+
+def group_keys(scene: Scene, couple: Couple | None) -> tuple[Key, ...]:
+    """What can be pressed: nothing that changes anything in a read-only session."""
+    if scene.read_only or couple is None:
+        return _LOOKING
+    split = any(side.replication_state is _S.SPLIT_BRAIN for side in couple.sides)
+    more: tuple[Key, ...] = (("K", "resolve"),) if split else ()
+    return (_LOOKING[0], *more, *_ACTING, *_LOOKING[1:])
+
+
+def draw_group(scene: Scene) -> Drawing:
+    """The screen of a group."""
+    couple = couple_of(scene.view, scene.look.group)
+    keys = group_keys(scene, couple)
+    if couple is None:
+        name = scene.look.group or "no group"
+        lines = [fit(spans(f" {name}: not there (any more); esc goes back"), scene.width)]
+        return compose(scene, (top(scene, (name,)),), Body(lines), keys)
+    source = couple.source
+    mode = scene.view.groups.get(source.name)
+    about = f" {mode.mode if mode else ''}  epoch {source.epoch}"
+    first = (top(scene, (couple.title,), (about, Tone.DIM)), *_standing(scene, couple))
+    width = scene.width
+    if not scene.wide:
+        body = [
+            *_flow(scene, couple, width),
+            *_copy(couple, width),
+            *_logs(scene, couple, width),
+            *_point(scene, couple, width),
+            *_reasons(couple, width),
+            *_users(couple, width),
+        ]
+        room = scene.height - len(first) - 2
+        left = room - len(body) - 1
+        if left > 0:
+            body += [rule("Events of this group", width), *_events(scene, couple, left, width)]
+        return compose(scene, first, Body(body), keys)
+    left_width = width - _RIGHT_WIDTH - 1
+    left_part = [*_flow(scene, couple, left_width), *_copy(couple, left_width),
+                 *_reasons(couple, left_width), rule("Events of this group", left_width),
+                 *_events(scene, couple, 10, left_width)]  # fmt: skip
+    right_part = [*_logs(scene, couple, _RIGHT_WIDTH), *_point(scene, couple, _RIGHT_WIDTH),
+                  *_users(couple, _RIGHT_WIDTH), *_following(source, _RIGHT_WIDTH)]  # fmt: skip
+    return compose(scene, first, Body(beside(left_part, right_part, left_width, width)), keys)
+
+
+def _standing(scene: Scene, couple: Couple) -> tuple[Line, ...]:
+    """Where the source is on its way, what that means, and both sides."""
+    source, width = couple.source, scene.width
+    state, fresh = source.replication_state, scene.view.fresh(source)
+    steps: list[Piece] = [" "]
+    for number, step in enumerate(WAY):
+        if number:
+            steps.append((" ─ ", Tone.DIM))
+        here = step is state
+        steps.append((f"[{step.value}]", STATE_TONES[step]) if here else (step.value, Tone.DIM))
+    if state not in WAY:
+        # The first two are long past: the room goes to where the group is now.
+        steps = [(" … ─ Replicating ─ Synchronizing ─ ", Tone.DIM)]
+        steps.append((f"[{state.value}]", STATE_TONES[state]))
+    if not fresh:
+        steps.append((f"  as of {moment(scene.view.as_of(source), scene.now)}?", Tone.UNKNOWN))
+    health, tone = health_span(couple.health)
+    sides: list[Piece] = [" ", sure(health, tone, fresh=fresh)]
+    for label, side, mark in zip(("source", "dest"), couple.sides,
+                                 (Tone.SOURCE, Tone.DESTINATION), strict=False):  # fmt: skip
+        data = [volume for volume in side.volumes if volume.role == "data"]
+        what = f"{data[0].name} {size(sum(v.size_bytes for v in data))}" if data else ""
+        more = f" +{len(data) - 1}" if len(data) > 1 else ""
+        sides += [("   " + label, mark), f" {side.array}/{what}{more}"]
+    sentence = spans((f" {state.sentence}", Tone.PLAIN))
+    return fit(spans(*steps), width), fit(sentence, width), fit(spans(*sides), width)
+
+
+def _flow(scene: Scene, couple: Couple, width: int) -> list[Line]:
+    """What is written, and what copies send."""
+    flow = scene.view.flows.get(couple.source.name, Flow())
+    lines = [rule(f"Flow (last {max(len(flow.samples) - 1, 0)} looks)", width)]
+    count = flow.writes_per_second
+    per_second = UNKNOWN if count is None else f"{count:.0f}/s"
+    for label, rate, number, counter in (
+        ("written", flow.bytes_per_second, per_second, "written_bytes"),
+        ("copied", flow.copied_per_second, "", "copied_bytes"),
+    ):
+        text = f" {cell(label, 8)}{cell(rate_text(rate), 12, right=True)}"
+        text += f" {cell(number, 9, right=True)}  "
+        course = graph(flow.course(counter), max(width - len(text) - 1, 8))
+        lines.append(fit(spans(text, (course, Tone.WORKING)), width))
+    return lines
+
+
+def _copy(couple: Couple, width: int) -> list[Line]:
+    """The copy that runs; nothing while none does."""
+    progress = couple.source.progress
+    if progress is None:
+        return []
+    return [rule("Copy", width), *copy_lines(progress, width)]
+
+
+def _logs(scene: Scene, couple: Couple, width: int) -> list[Line]:
+    """Both logs, and for how long they would bridge the loss of the peer."""
+    lines = [rule("Logs", width)]
+    for label, side in zip(("source", "dest"), couple.sides, strict=False):
+        fill = log_fill(side)
+        log = next((volume.name for volume in side.volumes if volume.role == "log"), UNKNOWN)
+        if fill is None:
+            lines.append(fit(spans(f" {cell(label, 7)} {log}: not in use"), width))
+            continue
+        free = (
+            f"{round(100 * fill):>3}%  {size(side.log_bytes_free)} free of {size(side.log_bytes)}"
+        )
+        shown = sure(f"{bar(fill, 12)} {free}", fresh=scene.view.fresh(side))
+        lines.append(fit(spans(f" {cell(label, 7)} {cell(log, 16)} ", shown), width))
+    source = couple.source
+    flow = scene.view.flows.get(source.name, Flow())
+    rate = flow.bytes_per_second
+    if not source.log_bytes:
+        return lines
+    covered = flow.covered_seconds(source.log_bytes_free)
+    if rate is None:
+        text = "how long it bridges an outage is not known yet: no rate was measured"
+    elif covered is None:
+        text = "nothing is written: the log bridges any outage"
+    else:
+        text = (
+            f"bridges an outage of {duration(covered)} at {rate_text(rate)}, then blocks are copied"
+        )
+    return [*lines, *(fit(spans((f" {part}", Tone.DIM)), width) for part in wrap(text, width - 2))]
+
+
+def _point(scene: Scene, couple: Couple, width: int) -> list[Line]:
+    """Whether a failover is possible now, and what it would lose."""
+    source = couple.source
+    fresh = scene.view.fresh(source)
+    lines = [rule("Recovery point", width)]
+    ready = ready_span(source, fresh=fresh)
+    lines.append(fit(spans(" failover ready: ", ready), width))
+    because = wrap(f"because {source.failover_ready_reason}", width - 4) if fresh else ()
+    if len(because) == 1 and len(because[0]) + 23 <= width:
+        lines[-1] = fit(spans(" failover ready: ", ready, f", {because[0]}"), width)
+    else:
+        lines += [fit(spans(f"   {part}"), width) for part in because]
+    behind = size(source.bytes_behind) if fresh else UNKNOWN
+    rpo = (duration(source.rpo_seconds), Tone.BOLD) if fresh else (UNKNOWN, Tone.UNKNOWN)
+    lines.append(fit(spans(" RPO ", rpo, f"   not yet at the destination: {behind}"), width))
+    for label, side in zip(("source", "dest"), couple.sides, strict=False):
+        text = f" LSN {cell(label, 6)} durable {side.durable_lsn} acked {side.acked_lsn}"
+        text += f" applied {side.applied_lsn}"
+        lines.append(fit(spans(text), width))
+    policy = f" without the peer: {source.on_peer_loss}   acknowledged: {source.ack_mode}"
+    return [*lines, fit(spans((policy, Tone.DIM)), width)]
+
+
+def _reasons(couple: Couple, width: int) -> list[Line]:
+    """Why the health is not normal, and what to type."""
+    if not couple.reasons:
+        return []
+    lines = [rule(f"Why {couple.health.value}", width)]
+    for side, reason in couple.reasons:
+        lines.append(fit(spans(f" {code_of(reason)} {side.name}: {reason.text}"), width))
+    waiting = [side for side in couple.sides if side.waiting_on]
+    lines += [fit(spans(f" {s.name} waits for: {s.waiting_on}"), width) for s in waiting]
+    if mend := next((mend for side in couple.sides if (mend := mend_of(side))), ""):
+        lines.append(fit(spans(" mend   ", (mend, Tone.KEY)), width))
+    return lines
+
+
+def _users(couple: Couple, width: int) -> list[Line]:
+    """The machines whose disk is in the group."""
+    machines = [vm for side in couple.sides for vm in side.vms]
+    if not machines:
+        return []
+    lines = [rule("Virtual machines", width)]
+    for vm in machines:
+        text = f" {cell(vm.name, 12)} {vm.state} on {vm.array}, {vm.volume}"
+        lines.append(fit(spans(f"{text}, {vm.written_records} records"), width))
+    return lines
+
+
+def _following(source: GroupStatus, width: int) -> list[Line]:
+    """What can happen next to a group in this state, from the table of transitions."""
+    lines = [rule("What can follow", width)]
+    state = source.replication_state
+    for transition in TRANSITIONS:
+        if state in transition.before:
+            after = " or ".join(sorted(word.value for word in transition.after))
+            lines.append(fit(spans((f" {transition.trigger.value}", Tone.DIM)), width))
+            lines += [fit(spans(f"   → {part}"), width) for part in wrap(after, width - 6)]
+    return lines
+
+
+def _events(scene: Scene, couple: Couple, count: int, width: int) -> list[Line]:
+    names = frozenset(side.name for side in couple.sides)
+    return event_lines(scene, count, width, names)
