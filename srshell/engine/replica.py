@@ -26,9 +26,11 @@ from srshell.engine.core import Core, ReplicaEvent, uninterrupted
 from srshell.engine.opening import open_core
 from srshell.engine.peer_link import PeerLink
 from srshell.engine.reporting import report_of
+from srshell.engine.resolving import KEEP_SECONDS, give_up
 from srshell.engine.verifier import Compared, verify
 from srshell.engine.volume_access import VolumeAccess
 from srshell.engine.world import World
+from srshell.model.branch import Branch
 from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaReport, VolumeLayout
 from srshell.replication import reigns
@@ -308,9 +310,9 @@ class Replica:
         """Change what happens when the peer is lost; see `role_changes.set_policy`."""
         await uninterrupted(role_changes.set_policy(self, policy))
 
-    async def give_up(self, branch_directory: str) -> str:
-        """Lose a split brain, keeping a branch; see `role_changes.give_up`."""
-        return await uninterrupted(role_changes.give_up(self, branch_directory))
+    async def give_up(self, branch_directory: str, keep_seconds: float = KEEP_SECONDS) -> Branch:
+        """Lose a split brain, keeping a branch; see `resolving.give_up`."""
+        return await uninterrupted(give_up(self, branch_directory, keep_seconds))
 
     async def verify(self) -> Compared:
         """Compare both sides while writers run; see `verifier.verify`."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from srshell.engine.branch import save_branch
 from srshell.engine.formatting import wipe_log
 from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaData, ReplicaRole, Superblock
@@ -290,31 +289,6 @@ async def _tell_peer_of_policy(replica: Replica, policy: OnPeerLoss) -> None:
     superblock = replica.core.superblock
     if superblock.started:
         await _tell_peer(replica, policy, may_ack_alone=superblock.alone)
-
-
-async def give_up(replica: Replica, branch_directory: str) -> str:
-    """Lose a split brain: keep this side's own blocks as a branch, then yield to the other side.
-
-    Returns the branch's path.  Raises SrError SR6023 (not split), SR6024 (the branch does not fit).
-    """
-    core, link = replica.core, replica.peer_link
-    if link.split is None:
-        if core.superblock.yields:
-            return branch_directory
-        raise SrError.make("SR6023", group=core.superblock.group)
-    from_lsn = link.split.from_lsn
-    async with link.linking:
-        await link.close("this side gives up its branch")
-        async with core.transition:
-            await replica.step_down()
-            await replica.applier.settle()
-            path = await save_branch(core, branch_directory, from_lsn)
-            await core.persist(reigns.give_up)
-            core.follow()
-        link.split = link.peer_split = None
-    link.nudge()
-    core.tell("state", f"gave up the branch after LSN {from_lsn}; its blocks are kept in {path}")
-    return path
 
 
 async def dismantle(replica: Replica) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from srshell.fabric.reports import VmCheckReport
 from srshell.fabric.verb import Name, Size, verb
+from srshell.model.branch import KEEP_DAYS
 from srshell.model.report import (
     EnableReport,
     EventsReport,
@@ -167,12 +168,13 @@ class RunningVerbs:
         group: Name,
         keep: Name,
         *,
+        keep_days: int = KEEP_DAYS,
         confirm: Name | None = None,
         dry_run: bool = False,
         wait: bool = True,
         timeout: float | None = None,
     ) -> ResolveReport:
-        """End a split brain: ``keep`` names the array whose writes stay."""
+        """End a split brain: ``keep`` names the array whose writes stay, the other's are saved."""
 
     @verb
     async def teardown(

@@ -36,6 +36,7 @@ class Noun(StrEnum):
     VOLUME = "volume"
     GROUP = "group"
     MACHINE = "virtual machine"
+    BRANCH = "branch"
     JOB = "job"
     STATE = "state"
     CODE = "code"

@@ -12,6 +12,7 @@ Always true:
 from __future__ import annotations
 
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
+from srshell.fabric.commands_branches import BRANCHES
 from srshell.fabric.commands_operation import MACHINES, PROCESSES, ROLES, WATCHING
 from srshell.fabric.commands_setup import INVENTORY, PROTECTION, PROVISIONING
 
@@ -33,6 +34,7 @@ FAMILIES: dict[str, tuple[CommandSpec, ...]] = {
     "protection": PROTECTION,
     "machines and exports": MACHINES,
     "roles": ROLES,
+    "branches": BRANCHES,
     "watching": WATCHING,
     "processes": PROCESSES,
 }

@@ -165,12 +165,17 @@ ROLES = (
     CommandSpec(
         "resolve",
         "resolve",
-        "End a split brain: keep one side, save what only the other wrote",
+        "End a split brain: keep one side, save the other one as a branch",
         "srshell resolve PriRG --keep ClusterA --confirm ClusterB",
         Effect.DESTROYS,
         (
             word("group", "either group", Noun.GROUP),
             option("--keep", "the array whose writes stay", Noun.ARRAY, required=True),
+            option(
+                "--keep-days",
+                "for how long the other side's volumes are kept as a branch; 30",
+                kind=Kind.NUMBER,
+            ),
         ),
         confirms="the array that loses",
         role=Role.ADMIN,

@@ -28,6 +28,7 @@ from srshell.fabric.observer import Observer
 from srshell.fabric.place import FabricPlace, OwnerLock, find_place
 from srshell.fabric.recovery import keep_going
 from srshell.fabric.session import FabricSession
+from srshell.fabric.verbs.branches import let_expire
 from srshell.fabric.verbs.machines import stop_machine
 from srshell.fabric.verbs.storage import site_plan
 from srshell.model.errors import SrError
@@ -118,6 +119,7 @@ async def open_session(
     session.tasks = [
         asyncio.create_task(observer.run(), name="observer"),
         asyncio.create_task(keep_going(context), name="recovery"),
+        asyncio.create_task(let_expire(context), name="expiry"),
     ]
     return session
 

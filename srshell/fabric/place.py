@@ -2,7 +2,8 @@
 
 Always true:
 
-(1) The directory belongs to its user and nobody else can enter it (0700).
+(1) The directory belongs to its user, and nobody else can write into it; one that is made here
+    nobody else can enter (0700).
 (2) ``owner.json`` is written whole by an owner that answers; it may outlive that owner.
 (3) The one who holds the lock on ``owner.lock`` is the owner.  The lock ends with its process.
 """
@@ -18,6 +19,7 @@ from typing import Any
 import attrs
 
 from srshell.model.errors import SrError
+from srshell.storage.trust import who_else_writes
 
 #: Environment variable that names the directory of the fabric.
 VARIABLE = "SRSHELL_FABRIC"
@@ -58,11 +60,6 @@ class FabricPlace:
         """One directory for each virtual machine."""
         return self.directory / "machines"
 
-    @property
-    def branches(self) -> Path:
-        """Where the blocks of the losing side of a split brain are kept."""
-        return self.directory / "branches"
-
     def make(self) -> None:
         """Make the directory, for its user alone.
 
@@ -78,8 +75,8 @@ class FabricPlace:
             raise self.unusable("it is no directory")
         if status.st_uid != os.geteuid():
             raise self.unusable(f"it belongs to user {status.st_uid}")
-        if status.st_mode & 0o002:
-            raise self.unusable(f"others may write to it (mode {status.st_mode & 0o777:o})")
+        if others := who_else_writes(status):
+            raise self.unusable(others)
         if not os.access(self.directory, os.R_OK | os.W_OK | os.X_OK):
             raise self.unusable("it is not writable")
 

@@ -22,6 +22,7 @@ from srshell.fabric.job_report import still_running
 from srshell.fabric.jobs import JobHandle
 from srshell.fabric.verb import Name, complete
 from srshell.fabric.verbs import (
+    branches,
     groups,
     machines,
     refreshing,
@@ -51,6 +52,8 @@ HANDLERS: dict[str, Callable[..., Awaitable[Any]]] = {
         refreshing.refresh,
         replication.wait, replication.status, replication.verify, replication.suspend,
         replication.resume, replication.resolve, replication.teardown,
+        branches.branches, branches.branch, branches.export_branch, branches.keep_branch,
+        branches.remove_branch,
         roles.prepare, roles.failover, roles.failback,
         machines.vms, machines.add_vm, machines.remove_vm, machines.check_vm,
         watching.info, watching.events, watching.jobs, watching.job, watching.explain,

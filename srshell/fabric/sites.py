@@ -219,7 +219,9 @@ def read_facts(report: SiteReport, *, reachable: bool, answered_seconds: float) 
         answered_seconds=answered_seconds,
         pool_failures={p.name: p.facts for p in report.problems if p.noun == "pool"},
         open_writers={
-            volume: "its NBD export" for volume in report.exports if volume not in replicated
+            volume: "its NBD export"
+            for volume in report.exports
+            if volume not in replicated and "@" not in volume  # images of branches are read-only
         },
         log_labels={v.name: v.partnership for v in report.volumes if v.log and v.partnership},
         replicas=report.replicas,

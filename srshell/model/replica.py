@@ -230,6 +230,8 @@ class Divergence:
     to_lsn: int
     blocks: int
     bytes: int
+    first_unix: float | None = None  # when it acknowledged the first write beyond the fork; None:
+    last_unix: float | None = None  # it is not known
 
 
 @attrs.frozen

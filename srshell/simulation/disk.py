@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 #: How often the system writes something back by itself, per write.
 _WRITE_BACK_CHANCE: Final = 0.02
+_FREE_BYTES: Final = 1 << 40
 
 
 @attrs.frozen
@@ -112,6 +113,14 @@ class SimDisk:
         """Rename, replacing what was there; durable after `sync_directory`."""
         with translated("rename", path):
             self._change_names("rename", path, {path: None, new_path: self._find(path)})
+
+    def share(self, path: str, new_path: str) -> bool:
+        """Refuse: this file system keeps no shared blocks."""
+        return False
+
+    def free_bytes(self, folder: str) -> int:
+        """Return more than any simulated file needs; ENOSPC strikes as a fault."""
+        return _FREE_BYTES
 
     def exists(self, path: str) -> bool:
         """Say whether the name is taken."""

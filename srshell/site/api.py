@@ -19,6 +19,7 @@ from typing import Protocol
 
 import attrs
 
+from srshell.model.branch import Branch
 from srshell.model.inventory import Candidate, PoolKind
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
 from srshell.model.report import NbdExport
@@ -136,6 +137,24 @@ class Comparison:
     log_differences: int
 
 
+@attrs.frozen
+class SiteBranch:
+    """A branch at a site, and what it takes there."""
+
+    branch: Branch
+    directory: str
+    used_bytes: int
+    exports: tuple[NbdExport, ...] = ()
+
+
+@attrs.frozen
+class BranchList:
+    """The branches of a site, the oldest first; ``damaged`` says what cannot be read, and why."""
+
+    branches: tuple[SiteBranch, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
 class FaultKind(StrEnum):
     """What a sandbox can be made to suffer from, for some seconds."""
 
@@ -235,8 +254,31 @@ class SiteApi(Protocol):
     async def set_policy(self, partnership: str, on_peer_loss: OnPeerLoss) -> None:
         """Say what happens to writes when the peer is lost."""
 
-    async def give_up(self, partnership: str, branch_directory: str) -> str:
-        """Lose a split brain: save the own diverging blocks as a branch, return its path."""
+    async def give_up(self, partnership: str, keep_seconds: float) -> SiteBranch:
+        """Lose a split brain: save the own volumes as a branch, then follow the other side.
+
+        Raises:
+            SrError: SR6023, it is not split; SR6024, the branch does not fit: nothing has changed.
+        """
+
+    async def branches(self) -> BranchList:
+        """List the branches that lie in the pools of this site."""
+
+    async def export_branch(self, name: str) -> tuple[NbdExport, ...]:
+        """Serve the volumes of a branch to NBD clients, read-only."""
+
+    async def unexport_branch(self, name: str) -> None:
+        """Disconnect the clients of a branch and serve it no more."""
+
+    async def keep_branch(self, name: str, expires_unix: float) -> SiteBranch:
+        """Keep a branch until another day, in Unix seconds."""
+
+    async def remove_branch(self, name: str, *, expired: bool = False) -> None:
+        """Remove a branch that nobody reads; ``expired``: only if its day is over here, too.
+
+        Raises:
+            SrError: SR0105, there is none of that name; SR6028, a client is reading it.
+        """
 
     async def verify(self, partnership: str) -> Comparison:
         """Compare all blocks and log records of the two sides; runs as long as it takes."""

@@ -22,11 +22,13 @@ from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
 from srshell.model.report import NbdExport
 from srshell.site import rpc
 from srshell.site.api import (
+    BranchList,
     Comparison,
     FaultKind,
     PoolSpec,
     PoolUsage,
     Promotion,
+    SiteBranch,
     SiteEvent,
     SiteReport,
     SiteVolume,
@@ -271,10 +273,33 @@ class SiteClient(_RemoteSite):
         """See `SiteApi.set_policy`."""
         await self._call("set_policy", partnership, on_peer_loss)
 
-    async def give_up(self, partnership: str, branch_directory: str) -> str:
+    async def give_up(self, partnership: str, keep_seconds: float) -> SiteBranch:
         """See `SiteApi.give_up`."""
-        path: str = await self._call("give_up", partnership, branch_directory)
-        return path
+        branch: SiteBranch = await self._call("give_up", partnership, keep_seconds)
+        return branch
+
+    async def branches(self) -> BranchList:
+        """See `SiteApi.branches`."""
+        found: BranchList = await self._call("branches")
+        return found
+
+    async def export_branch(self, name: str) -> tuple[NbdExport, ...]:
+        """See `SiteApi.export_branch`."""
+        exports: tuple[NbdExport, ...] = await self._call("export_branch", name)
+        return exports
+
+    async def unexport_branch(self, name: str) -> None:
+        """See `SiteApi.unexport_branch`."""
+        await self._call("unexport_branch", name)
+
+    async def keep_branch(self, name: str, expires_unix: float) -> SiteBranch:
+        """See `SiteApi.keep_branch`."""
+        branch: SiteBranch = await self._call("keep_branch", name, expires_unix)
+        return branch
+
+    async def remove_branch(self, name: str, *, expired: bool = False) -> None:
+        """See `SiteApi.remove_branch`."""
+        await self._call("remove_branch", name, expired=expired)
 
     async def verify(self, partnership: str) -> Comparison:
         """See `SiteApi.verify`."""

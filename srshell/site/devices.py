@@ -1,4 +1,4 @@
-"""A hosted volume as the NBD server sees it.
+"""A hosted volume, and an image of a branch, as the NBD server sees them.
 
 Always true: whatever goes wrong below is a `DeviceError`, with a message that the client may show.
 """
@@ -15,8 +15,9 @@ import attrs
 from srshell.codec.checksum import Buffer
 from srshell.export.device import DeviceError, Range
 from srshell.model.errors import SrError
+from srshell.site.backing import with_holes
 from srshell.site.volumes import HostedVolume
-from srshell.storage import StorageError
+from srshell.storage import BlockFile, StorageError
 
 #: What a client is told by number; everything else is EIO.
 _ERRNO_NAMES: Final = {
@@ -75,6 +76,51 @@ class ExportedVolume:
         """Tell holes from data where that is known."""
         with _device_errors():
             return await self._volume.ranges(offset, length)
+
+
+@attrs.define(eq=False)
+class ExportedImage:
+    """An image of a branch: read from its file, never written."""
+
+    _file: BlockFile
+    block_bytes: int
+    read_only: bool = True
+    multi_connection: bool = True
+    fast_zero: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the image."""
+        return self._file.size()
+
+    async def read(self, offset: int, length: int) -> Buffer:
+        """Read from the file."""
+        with _device_errors():
+            return await self._file.read_at(offset, length)
+
+    async def write(self, offset: int, data: Buffer, fua: bool) -> None:
+        """Refuse."""
+        raise DeviceError("EPERM", "a branch is never written")
+
+    async def flush(self) -> None:
+        """Return at once: nothing was written."""
+
+    async def trim(self, offset: int, length: int, fua: bool) -> None:
+        """Refuse."""
+        raise DeviceError("EPERM", "a branch is never written")
+
+    async def zero(self, offset: int, length: int, fua: bool, may_trim: bool) -> None:
+        """Refuse."""
+        raise DeviceError("EPERM", "a branch is never written")
+
+    async def ranges(self, offset: int, length: int) -> Sequence[Range]:
+        """Tell holes from data."""
+        with _device_errors():
+            return with_holes(offset, length, await self._file.data_ranges(offset, length))
+
+    async def close(self) -> None:
+        """Close the file; nothing is under way."""
+        await self._file.close()
 
 
 @contextmanager

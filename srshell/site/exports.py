@@ -6,6 +6,7 @@ Always true:
 (2) When a volume ceases to serve, what its clients have under way is answered, then they are
     disconnected; they may come back as soon as it serves again.
 (3) What is exported is remembered over a restart.
+(4) An image of a branch is served read-only, whatever its replica does.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from urllib.parse import quote
 import attrs
 
 from srshell.export.nbd_server import NbdServer
+from srshell.model.branch import BranchImage
 from srshell.model.errors import SrError
 from srshell.model.report import NbdExport
-from srshell.site.devices import ExportedVolume
+from srshell.site.devices import ExportedImage, ExportedVolume
 from srshell.site.journal import Journal
 from srshell.site.store import Store
+from srshell.storage import Disk, StorageError
 
 #: How long calls of a client may take that is being disconnected, and when the site ends.
 _DRAIN_SECONDS: Final = 10.0
@@ -39,6 +42,8 @@ class Exports:
     #: Volumes that clients could use when they were looked at last.
     _serving: set[str] = attrs.field(factory=set, init=False)
     _disconnecting: set[asyncio.Task[int]] = attrs.field(factory=set, init=False)
+    #: Images of branches that are open for clients.
+    images: dict[str, ExportedImage] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._server = NbdServer(self._find, self._names)
@@ -87,6 +92,43 @@ class Exports:
         self._serving.discard(name)
         await self._server.disconnect(name, _DRAIN_SECONDS)
 
+    async def add_image(self, name: str, path: str, image: BranchImage) -> NbdExport:
+        """Serve an image of a branch, read-only.
+
+        Raises:
+            SrError: SR6027, it is not there or of another size.
+        """
+        if name not in self.images:
+            try:
+                disk = Disk(self.store.raw, None)
+                file = await disk.open(path, writable=False, lock=False)
+            except StorageError as error:
+                raise SrError.make("SR6027", facts=str(error), branch=name) from error
+            if file.size() != image.size_bytes:
+                await file.close()
+                facts = f"{path} has {file.size()} of {image.size_bytes} bytes"
+                raise SrError.make("SR6027", facts=facts, branch=name)
+            self.images[name] = ExportedImage(file, image.block_bytes)
+        if name not in self.names:
+            await self._keep((*self.names, name))
+            self.journal.add("export", f"{name} is exported, read-only")
+        return self.describe_image(name)
+
+    async def remove_image(self, name: str) -> None:
+        """Serve an image no more; its clients are disconnected once they are answered."""
+        if name in self.names:
+            await self._keep(tuple(other for other in self.names if other != name))
+            self.journal.add("export", f"{name} is no longer exported")
+        image = self.images.pop(name, None)
+        await self._server.disconnect(name, _DRAIN_SECONDS)
+        if image is not None:
+            await image.close()
+
+    def describe_image(self, name: str) -> NbdExport:
+        """Tell where clients find an image that is served."""
+        uri = nbd_uri(self.store.settings.nbd_socket, name)
+        return NbdExport(uri=uri, volume=name, read_only=True)
+
     def describe(self, name: str) -> NbdExport:
         """Tell where clients find a volume, and whether they can use it now."""
         serves = self.store.volume(name).serves
@@ -123,8 +165,12 @@ class Exports:
         """Answer what is under way, disconnect everybody, listen no more."""
         await self._server.close(_FAREWELL_SECONDS)
         await self.disconnected()
+        for image in self.images.values():
+            await image.close()
 
-    def _find(self, name: str) -> ExportedVolume | None:
+    def _find(self, name: str) -> ExportedVolume | ExportedImage | None:
+        if name in self.images:
+            return self.images[name]
         volume = self.store.volumes.get(name)
         if name not in self.names or volume is None or not volume.serves:
             return None

@@ -28,10 +28,13 @@ from srshell.site.api import (
     PoolSpec,
     PoolUsage,
     Promotion,
+    SiteBranch,
     SiteEvent,
     SiteReport,
     SiteVolume,
 )
+from srshell.site.branch_verbs import BranchVerbs
+from srshell.site.branches import Branches
 from srshell.site.errors import readable_errors
 from srshell.site.exports import Exports
 from srshell.site.faults import Faults, FaultyNetwork, SlowDisk
@@ -47,7 +50,7 @@ from srshell.transport import LinkRefused, Listener, Network, StreamNetwork
 
 
 @attrs.define(eq=False)
-class Site:
+class Site(BranchVerbs):
     """See `SiteApi` for the verbs.  Make it with `open`."""
 
     settings: SiteSettings
@@ -56,6 +59,7 @@ class Site:
     _store: Store
     _replicas: Replicas
     _exports: Exports
+    _branches: Branches
     _journal: Journal
     _faults: Faults
     _network: Network
@@ -103,6 +107,7 @@ class Site:
             store=store,
             replicas=Replicas(store, network, journal, on_change),
             exports=exports,
+            branches=Branches(store, exports, journal, wall_seconds),
             journal=journal,
             faults=faults,
             network=network,
@@ -270,12 +275,13 @@ class Site:
         """See `SiteApi.set_policy`."""
         await self._replicas.get(partnership).replica.set_policy(on_peer_loss)
 
-    async def give_up(self, partnership: str, branch_directory: str) -> str:
+    async def give_up(self, partnership: str, keep_seconds: float) -> SiteBranch:
         """See `SiteApi.give_up`."""
         hosted = self._replicas.get(partnership)
-        path = await hosted.replica.give_up(branch_directory)
+        directory = await self._branches.folder_for(hosted.data)
+        branch = await hosted.replica.give_up(directory, keep_seconds)
         await self._changed(hosted)
-        return path
+        return await self._branches.described(branch, directory)
 
     async def verify(self, partnership: str) -> Comparison:
         """See `SiteApi.verify`."""
@@ -353,6 +359,7 @@ class Site:
             self._listener = await self._network.listen(
                 self.settings.listen_address, self._replicas.accept
             )
+            await self._branches.start()
             await self._exports.start()
         except BaseException as error:
             await self.close()

@@ -245,6 +245,14 @@ class Disk:
         """Rename a file durably, replacing what was there."""
         await self._run(self._rename, path, new_path)
 
+    async def share(self, path: str, new_path: str) -> bool:
+        """Make a new file that shares the data of ``path``; False where that is impossible."""
+        return await self._run(self.raw.share, path, new_path)
+
+    async def free_bytes(self, folder: str) -> int:
+        """Return how much can still be written into files of a folder."""
+        return await self._run(self.raw.free_bytes, folder)
+
     async def exists(self, path: str) -> bool:
         """Say whether the name is taken."""
         return await self._run(self.raw.exists, path)

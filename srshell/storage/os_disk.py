@@ -122,6 +122,25 @@ class OsDisk:
         with translated("rename", path):
             os.replace(path, new_path)
 
+    def share(self, path: str, new_path: str) -> bool:
+        """Make ``new_path`` share the data of ``path``; see `RawDisk.share`."""
+        with translated("share", path), _descriptor(path, os.O_RDONLY) as source:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+            with _descriptor(new_path, flags) as descriptor:
+                shared = system_calls.share(descriptor, source)
+                if shared:
+                    system_calls.full_sync(descriptor)
+            if not shared:
+                os.unlink(new_path)
+        self.sync_directory(os.path.dirname(new_path))
+        return shared
+
+    def free_bytes(self, folder: str) -> int:
+        """Return the room that the file system of a folder has for this user."""
+        with translated("free_bytes", folder):
+            space = os.statvfs(folder)
+        return space.f_bavail * space.f_frsize
+
     def exists(self, path: str) -> bool:
         """Say whether the name is taken, be it by a dangling link."""
         return os.path.lexists(path)
@@ -135,6 +154,16 @@ class OsDisk:
 @contextmanager
 def _directory(path: str) -> Iterator[int]:
     descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _descriptor(path: str, flags: int) -> Iterator[int]:
+    flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, _FILE_MODE)
     try:
         yield descriptor
     finally:

@@ -291,6 +291,17 @@ class RawDisk(Protocol):
         """Rename, replacing what was there; durable after `sync_directory`."""
         ...
 
+    def share(self, path: str, new_path: str) -> bool:
+        """Make a new file that shares the data of ``path`` until either is changed, durably.
+
+        False, and nothing is left, where the file system cannot do that.
+        """
+        ...
+
+    def free_bytes(self, folder: str) -> int:
+        """Return how much can still be written into files of a folder."""
+        ...
+
     def exists(self, path: str) -> bool:
         """Say whether the name is taken."""
         ...

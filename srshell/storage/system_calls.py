@@ -23,6 +23,12 @@ _CANNOT_PUNCH: Final = frozenset(
     {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.ENOTTY}
 )
 
+_FICLONE: Final = 0x40049409
+#: The file system keeps no shared blocks, or the two files lie on different ones.
+_CANNOT_SHARE: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EXDEV, errno.ENOTTY, errno.EPERM}
+)
+
 
 def datasync(descriptor: int) -> None:
     """Make the data of a file durable, and of its metadata what is needed to read it back."""
@@ -81,6 +87,19 @@ def next_data(descriptor: int, offset: int) -> int | None:
 def next_hole(descriptor: int, offset: int) -> int:
     """Return where the data at ``offset`` ends."""
     return os.lseek(descriptor, offset, os.SEEK_HOLE)
+
+
+def share(descriptor: int, source: int) -> bool:
+    """Let a new file share all data of ``source`` until one of them is changed; False: cannot."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        fcntl.ioctl(descriptor, _FICLONE, source)
+    except OSError as error:
+        if error.errno in _CANNOT_SHARE:
+            return False
+        raise
+    return True
 
 
 def drop_cache(descriptor: int, offset: int, length: int) -> None:

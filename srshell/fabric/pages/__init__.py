@@ -8,6 +8,7 @@ Always true:
 
 from __future__ import annotations
 
+from srshell.fabric.pages.branches import BRANCH_PAGES
 from srshell.fabric.pages.groups import GROUP_PAGES
 from srshell.fabric.pages.running import RUNNING_PAGES
 from srshell.fabric.pages.storage import STORAGE_PAGES
@@ -16,7 +17,7 @@ from srshell.fabric.pages.words import Page, Report, clean, printable, progress_
 __all__ = ["PAGES", "Page", "Report", "page_of", "printable", "progress_line"]
 
 #: Schema to the function that makes the page.
-PAGES = {**STORAGE_PAGES, **GROUP_PAGES, **RUNNING_PAGES}
+PAGES = {**STORAGE_PAGES, **GROUP_PAGES, **RUNNING_PAGES, **BRANCH_PAGES}
 
 
 def page_of(report: Report) -> Page:

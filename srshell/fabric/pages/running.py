@@ -65,7 +65,9 @@ def _teardown(report: Report) -> Page:
 
 def _resolve(report: Report) -> Page:
     headline = f"{report['kept']} is kept; {report['lost']} gives its own writes up"
-    return Page(headline, lines=(f"saved: {size(report['branch_bytes'])} in {report['branch']}",))
+    until = f", kept until {clock(report['expires_unix'])}" if report.get("expires_unix") else ""
+    saved = f"saved: {size(report['branch_bytes'])} as branch {report['branch']}{until}"
+    return Page(headline, lines=(saved, f"to read it: srshell branch export {report['branch']}"))
 
 
 def _vm(report: Report) -> Page:

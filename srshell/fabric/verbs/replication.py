@@ -21,12 +21,15 @@ from srshell.fabric.checks import (
     check_wait,
     resolve_direction,
 )
+from srshell.fabric.checks_branches import check_keep_days
 from srshell.fabric.context import Context
 from srshell.fabric.jobs import JobHandle
 from srshell.fabric.operations import finish_operation, let_rejoin, open_seal
 from srshell.fabric.status import Observed, status_report
+from srshell.fabric.verbs.branches import row_of
 from srshell.fabric.verbs.machines import describe_vm
 from srshell.fabric.verbs.refreshing import wait_for_state
+from srshell.model.branch import DAY_SECONDS
 from srshell.model.errors import SrError
 from srshell.model.geometry import format_bytes
 from srshell.model.inventory import Partnership
@@ -196,10 +199,11 @@ async def resume(
 
 
 async def resolve(
-    context: Context, *, group: str, keep: str, confirm: str | None, ask: bool
+    context: Context, *, group: str, keep: str, confirm: str | None, keep_days: int, ask: bool
 ) -> Change:
     """End a split brain."""
     view = await context.asked_view()
+    check_keep_days(view, keep_days).enforce()
     verdict = check_resolve(view, group, keep, confirm, ask=ask).enforce()
     way = resolve_direction(view, group)
     loser = way.to_array if keep == way.from_array else way.from_array
@@ -210,20 +214,33 @@ async def resolve(
     known = format_bytes(size_bytes) if split else "its diverging blocks"
 
     async def carry_out(handle: JobHandle) -> ResolveReport:
-        context.place.branches.mkdir(mode=0o700, exist_ok=True)
         with handle.step("save"):
-            branch = await context.site(loser).give_up(
-                way.partnership.partnership, str(context.place.branches)
+            saved = await context.site(loser).give_up(
+                way.partnership.partnership, float(keep_days * DAY_SECONDS)
             )
-        await context.look_at(way.from_array, way.to_array)
-        text = f"{keep} was kept; what only {loser} had written is in {branch}"
-        context.journal.note("warning", losing, "SR6005", text)
-        return ResolveReport(group, keep, loser, branch, size_bytes)
+        with handle.step("follow"):
+            await context.look_at(way.from_array, way.to_array)
+        branch = row_of(saved)
+        facts = f"{known} that only it had written; {keep} was kept"
+        context.journal.say("SR6301", losing, facts, array=loser, branch=branch.name)
+        return ResolveReport(
+            group,
+            keep,
+            loser,
+            branch.name,
+            branch.diverged_bytes,
+            directory=saved.directory,
+            used_bytes=branch.used_bytes,
+            expires_unix=branch.expires_unix,
+        )
 
     return Change(
         f"resolve {group} --keep {keep}",
         group,
-        steps(("save", f"save {known} of {loser}, then let {loser} follow {keep}")),
+        steps(
+            ("save", f"save all volumes of {loser}, with {known} that only it wrote, as a branch"),
+            ("follow", f"let {loser} follow {keep}: what differs is copied over"),
+        ),
         carry_out,
         exclusive=way.partnership.partnership,
         confirm=loser,

@@ -129,19 +129,39 @@ SR6023 error: {group} is not split: there is nothing to resolve.
 
 SR6024 error: The blocks that {array} would lose do not fit beside its volume.
     rule  nothing is discarded before it is saved
-    why   The diverging blocks of the losing side are kept as a branch file. The facts say how
-          much room it needs.
-    mend  srshell pools
+    why   The volumes of the losing side are kept as a branch, whole, before anything is copied
+          over them. The facts say how much room that needs; nothing has changed. Make room in the
+          pool, for example by removing an older branch, and resolve again.
+    mend  srshell branches
 
 SR6025 error: The history of {group} is full; its role cannot change now.
     rule  the history of epochs is trimmed by both sides together, in sync
-    why   Bring the group in sync once; the history becomes short again.
+    why   It filled because the group changed sides again and again without being in sync once.
+          Bring it in sync; the history becomes short again. A side that has lost its peer for good
+          is set free with its data by a tear-down of this side only.
     mend  srshell wait {group} --until Synchronizing
 
 SR6026 error R59: {array} cannot take over {group}: its data is {data}.
     rule  a side takes over with data that is equal to the source at some moment
     why   Blocks of different moments, blank volumes or a failed disk are no basis to go on from.
     mend  srshell status {group}
+
+SR6027 error: The branch {branch} cannot be read.
+    rule  a branch is its images and a description
+    why   The description is damaged or names files that are not there. Nothing of it is removed by
+          itself; the images beside it are raw copies of the volumes.
+    mend  srshell branches
+
+SR6028 error: The branch {branch} is being read.
+    rule  a branch is not removed under its readers
+    why   An NBD client has it open. Take the export away first.
+    mend  srshell branch export {branch} --off
+
+SR6029 error: {group} does not wait for its peer: it cannot go on alone.
+    rule  resume --alone is for a side that its peer has left waiting
+    why   While the peer follows, an acknowledged write is on both sides, and nothing keeps this
+          side from taking writes. To pause replication, suspend the group.
+    mend  srshell suspend {group}
 
 SR6100 event: A {kind} failover of {source} to {target} began.
     rule  a role change is a journalled list of steps
@@ -163,6 +183,18 @@ SR6290 event R68: The failover to {target} ended after {seconds} s.
     rule  the outage lasts from the end of the old primary to the start of the new one
     why   The time without writes and the writes lost are in the result of the job.
     mend  srshell jobs
+
+SR6301 event: The volumes of {array} were saved as branch {branch}.
+    rule  nothing is discarded before it is saved
+    why   They can be listed, exported read-only and removed. The branch is kept until its day.
+
+SR6302 event: The branch {branch} was removed.
+    rule  a branch ends when a person removes it, or after its day
+    why   A person named it.
+
+SR6303 event: The branch {branch} has expired and was removed.
+    rule  a branch ends when a person removes it, or after its day
+    why   Its last day, which `srshell branches` had shown, is over, and nobody was reading it.
 
 SR7001 warning R75: {group} was torn down; {peer} waits for its own tear-down.
     rule  tear-down is done on both groups

@@ -20,6 +20,13 @@ from srshell.model.report.base import (
     Note,
     Rows,
 )
+from srshell.model.report.branches import (
+    BranchesReport,
+    BranchExport,
+    BranchReport,
+    BranchRow,
+    BranchVolume,
+)
 from srshell.model.report.explain import (
     ErrorReport,
     ExplainReport,
@@ -70,6 +77,11 @@ __all__ = [
     "REPORTS",
     "ArrayReport",
     "ArraysReport",
+    "BranchExport",
+    "BranchReport",
+    "BranchRow",
+    "BranchVolume",
+    "BranchesReport",
     "CandidatesReport",
     "CheckRow",
     "EnableReport",
@@ -127,6 +139,9 @@ REPORTS: Final[dict[str, type[Any]]] = {
     for report in (
         ArrayReport,
         ArraysReport,
+        BranchExport,
+        BranchReport,
+        BranchesReport,
         CandidatesReport,
         CheckRow,
         EnableReport,

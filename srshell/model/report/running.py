@@ -90,13 +90,16 @@ class TeardownReport:
 
 @attrs.frozen
 class ResolveReport:
-    """A split brain that was resolved, and where the losing side's blocks were saved."""
+    """A split brain that was resolved, and the branch that the losing side was saved as."""
 
     group: str
     kept: str
     lost: str
     branch: str
-    branch_bytes: int
+    branch_bytes: int  # that only the loser had written
+    directory: str = ""
+    used_bytes: int = 0
+    expires_unix: float | None = None
     schema: str = "srshell.resolve/1"
 
 

@@ -20,15 +20,18 @@ from srshell.model.replica import (
 )
 from srshell.model.report import NbdExport
 from srshell.site.api import (
+    BranchList,
     Comparison,
     FaultKind,
     PoolSpec,
     PoolUsage,
     Promotion,
+    SiteBranch,
     SiteEvent,
     SiteReport,
     SiteVolume,
 )
+from tests.unit.fabric.fake_branch import branch_of
 from tests.unit.fabric.fake_world import GIB, FakeSite
 
 
@@ -204,13 +207,41 @@ class FakeApi:
     async def set_policy(self, partnership: str, on_peer_loss: OnPeerLoss) -> None:
         self._site.change(partnership, on_peer_loss=on_peer_loss)
 
-    async def give_up(self, partnership: str, branch_directory: str) -> str:
+    async def give_up(self, partnership: str, keep_seconds: float) -> SiteBranch:
+        saved = branch_of(self._site.replicas[partnership], keep_seconds)
         self._site.change(partnership, split=None, role=ReplicaRole.SECONDARY)
         for site in self._world.sites.values():
             if partnership in site.replicas:
                 site.change(partnership, peer_split=None)
         self._world.settle(partnership)
-        return f"{branch_directory}/branch"
+        self._site.branches[saved.branch.name] = saved
+        return saved
+
+    async def branches(self) -> BranchList:
+        return BranchList(tuple(self._site.branches.values()))
+
+    async def export_branch(self, name: str) -> tuple[NbdExport, ...]:
+        found = self._site.branches[name]
+        exports = tuple(
+            NbdExport(f"nbd:{image.volume}@{name}", f"{image.volume}@{name}", read_only=True)
+            for image in found.branch.images
+        )
+        self._site.branches[name] = attrs.evolve(found, exports=exports)
+        return exports
+
+    async def unexport_branch(self, name: str) -> None:
+        self._site.branches[name] = attrs.evolve(self._site.branches[name], exports=())
+
+    async def keep_branch(self, name: str, expires_unix: float) -> SiteBranch:
+        found = self._site.branches[name]
+        branch = attrs.evolve(found.branch, expires_unix=expires_unix)
+        self._site.branches[name] = attrs.evolve(found, branch=branch)
+        return self._site.branches[name]
+
+    async def remove_branch(self, name: str, *, expired: bool = False) -> None:
+        if self._site.branches[name].exports:
+            raise SrError.make("SR6028", branch=name)
+        del self._site.branches[name]
 
     async def verify(self, partnership: str) -> Comparison:
         different = self._world.differing_blocks

@@ -23,6 +23,7 @@ from srshell.site.api import (
     FaultKind,
     PoolSpec,
     PoolUsage,
+    SiteBranch,
     SiteReport,
     SiteVolume,
 )
@@ -43,6 +44,7 @@ class FakeSite:
     sealed_by: dict[str, str] = attrs.Factory(dict)
     done_by: dict[str, str] = attrs.Factory(dict)
     exports: set[str] = attrs.Factory(set)
+    branches: dict[str, SiteBranch] = attrs.Factory(dict)
     up: bool = False
 
     def report(self) -> SiteReport:

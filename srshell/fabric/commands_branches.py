@@ -1,0 +1,62 @@
+"""Commands for branches: the volumes of the loser of a split brain, as it had them.
+
+Always true: each row is one verb of the session.
+"""
+
+from __future__ import annotations
+
+from srshell.fabric.command_parts import flag, option, optional_word, word
+from srshell.fabric.command_spec import CommandSpec, Effect, Kind, Noun, Role
+
+BRANCHES = (
+    CommandSpec(
+        "branches",
+        "branches",
+        "List what losers of split brains had written, and until when it is kept",
+        "srshell branches",
+        arguments=(optional_word("group", "of this group and its partner", Noun.GROUP),),
+        role=Role.VIEWER,
+    ),
+    CommandSpec(
+        "branch show",
+        "branch",
+        "Show one branch: its volumes, what only the loser had, where it lies",
+        "srshell branch show PriRG.1024",
+        arguments=(word("name", "the branch", Noun.BRANCH),),
+        role=Role.VIEWER,
+    ),
+    CommandSpec(
+        "branch export",
+        "export_branch",
+        "Serve the volumes of a branch over NBD, read-only, as the loser had them",
+        "srshell branch export PriRG.1024",
+        Effect.CHANGES,
+        (
+            word("name", "the branch", Noun.BRANCH),
+            flag("--off", "serve it no longer", target="on", constant=False),
+        ),
+        role=Role.OPERATOR,
+    ),
+    CommandSpec(
+        "branch keep",
+        "keep_branch",
+        "Keep a branch for some days from now",
+        "srshell branch keep PriRG.1024 --days 90",
+        Effect.CHANGES,
+        (
+            word("name", "the branch", Noun.BRANCH),
+            option("--days", "how many", kind=Kind.NUMBER, name="keep_days", required=True),
+        ),
+        role=Role.OPERATOR,
+    ),
+    CommandSpec(
+        "branch rm",
+        "remove_branch",
+        "Remove a branch and give its space back",
+        "srshell branch rm PriRG.1024 --confirm PriRG.1024",
+        Effect.DESTROYS,
+        (word("name", "the branch", Noun.BRANCH),),
+        confirms="the branch",
+        role=Role.ADMIN,
+    ),
+)

@@ -1,0 +1,188 @@
+"""The loser of a split brain is kept whole: as it was, at once, and once."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from srshell.engine.resolving import KEEP_SECONDS
+from srshell.model.branch import Branch, decode_branch
+from srshell.model.errors import SrError
+from srshell.model.replica import LinkState
+from srshell.simulation import FaultKind, Operation
+from tests.unit.engine.sides import BLOCK, VOLUME_BYTES, Side, Sides, in_sync, on_sides
+
+FOLDER = "/branches"
+
+
+async def split(pair: Sides) -> None:
+    """Both sides write alone, to blocks of their own and to one in common, then meet."""
+    await pair.sync()
+    await pair.a.write(0, b"common")
+    await pair.go_alone(BLOCK, b"only A")
+    await pair.b.do(pair.b.replica.promote("force", None, alone=True))
+    await pair.b.write(2 * BLOCK, b"only B")
+    for side in (pair.a, pair.b):
+        await side.write(3 * BLOCK, b"both " + side.name.encode())
+    pair.mend()
+    await pair.until(lambda: pair.a.report.split and pair.b.report.split)
+
+
+def image(side: Side, branch: Branch) -> bytes:
+    content: bytes = side.disk.image(f"{FOLDER}/{branch.images[0].file}").read(0, VOLUME_BYTES)
+    return content
+
+
+def described(side: Side) -> list[Branch]:
+    """The branches that whoever looks into the folder finds."""
+    found = []
+    for path in side.disk.paths():
+        if path.endswith(".branch.json"):
+            content = side.disk.image(path)
+            found.append(decode_branch(content.read(0, content.size_bytes), path))
+    return found
+
+
+async def seen_by(side: Side) -> bytes:
+    """What the side's clients read before it loses."""
+    return await side.read(0, VOLUME_BYTES)
+
+
+@pytest.mark.parametrize("loser", ["A", "B"])
+def test_the_branch_is_the_whole_volume_as_the_loser_had_it(loser: str) -> None:
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        lost, kept = (pair.a, pair.b) if loser == "A" else (pair.b, pair.a)
+        before, winner = await seen_by(lost), await seen_by(kept)
+        branch = await lost.do(lost.replica.give_up(FOLDER))
+        assert described(lost) == [branch]
+        await pair.until(lambda: in_sync(kept.report))
+        await kept.write(0, b"written after the split was resolved")
+        await lost.settle()
+        assert image(lost, branch) == before
+        assert lost.volume[BLOCK:] == winner[BLOCK:]
+        assert (branch.array, branch.kept) == (loser, kept.name)
+        assert branch.expires_unix == branch.saved_unix + KEEP_SECONDS
+
+    on_sides(test)
+
+
+def test_records_that_the_volume_lacks_are_in_the_image() -> None:
+    """Writes that wait for the peer are logged, and perhaps not applied: they are kept, too."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        before = await seen_by(pair.a)
+        pair.a.disk.slow_seconds = (0.0, 0.02)
+        branch = await pair.a.do(pair.a.replica.give_up(FOLDER))
+        assert image(pair.a, branch) == before
+
+    on_sides(test)
+
+
+def test_a_healthy_side_has_nothing_to_give_up() -> None:
+    """And keeps its link."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        with pytest.raises(SrError, match="SR6023"):
+            await pair.b.do(pair.b.replica.give_up(FOLDER))
+        assert pair.a.report.link is LinkState.CONNECTED
+
+    on_sides(test)
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_a_branch_that_does_not_fit_changes_nothing(count: int) -> None:
+    """The loser goes on as it was, with the writes that came meanwhile, and nothing is left."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        fault = pair.a.disk.fail_at(count, FaultKind.ENOSPC, path=FOLDER)
+        giving = pair.a.begin(pair.a.replica.give_up(FOLDER))
+        writing = pair.a.begin(pair.a.replica.write("data", 5 * BLOCK, b"meanwhile"))
+        with pytest.raises(SrError, match="SR6024") as refused:
+            await giving
+        assert "ENOSPC" in refused.value.facts
+        await writing
+        assert fault.hits == 1
+        assert described(pair.a) == []
+        assert [path for path in pair.a.disk.paths() if path.endswith(".image")] == []
+        assert pair.a.report.writable
+        assert (await pair.a.read(5 * BLOCK, 9)) == b"meanwhile"
+        branch = await pair.a.do(pair.a.replica.give_up(FOLDER))
+        assert image(pair.a, branch)[5 * BLOCK :][:9] == b"meanwhile"
+
+    on_sides(test)
+
+
+def test_a_crash_leaves_a_whole_branch_or_none() -> None:
+    """At every operation on the disk, before and after it; the next attempt completes it."""
+
+    async def operations(pair: Sides) -> int:
+        await split(pair)
+        before = pair.a.disk.operations
+        await pair.a.do(pair.a.replica.give_up(FOLDER))
+        return pair.a.disk.operations - before
+
+    async def crash(pair: Sides, *, number: int, late: bool) -> None:
+        await split(pair)
+        expected = await seen_by(pair.a)
+        last = pair.a.disk.operations + number
+
+        def kill(operation: Operation) -> None:
+            if operation.number == last:
+                pair.a.disk.before = pair.a.disk.after = None
+                pair.a.kill()
+
+        setattr(pair.a.disk, "after" if late else "before", kill)
+        giving = pair.a.begin(pair.a.replica.give_up(FOLDER))
+        await pair.until(lambda: giving.done() or not pair.a.is_open)
+        if not pair.a.is_open:
+            pair.a.disk.power_cut()
+            for branch in described(pair.a):
+                assert image(pair.a, branch) == expected, (number, late)
+            await pair.a.open()
+            if not pair.a.core.superblock.yields:
+                await pair.until(lambda: pair.a.report.split)
+                await pair.a.do(pair.a.replica.give_up(FOLDER))
+        await pair.until(lambda: in_sync(pair.b.report))
+        (branch,) = described(pair.a)
+        assert image(pair.a, branch) == expected
+
+    count = on_sides(operations)
+    assert count > 10
+    for number in range(1, count + 1):
+        on_sides(partial(crash, number=number, late=bool(number % 2)))
+        on_sides(partial(crash, number=number, late=not number % 2), seed=1)
+
+
+def test_a_description_that_stands_there_is_never_replaced() -> None:
+    """Be it damaged, or of another moment with the same LSN."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        name = f"group-A.{pair.a.report.durable_lsn}"
+        other = f"{FOLDER}/{name}.branch.json"
+        pair.a.disk.create(other, 7)
+        branch = await pair.a.do(pair.a.replica.give_up(FOLDER))
+        assert branch.name == f"{name}.2"
+        assert pair.a.disk.image(other).size_bytes == 7
+
+    on_sides(test)
+
+
+def test_the_same_moment_is_saved_once() -> None:
+    """An answer that was lost is asked for again."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        pair.cut()
+        first = await pair.a.do(pair.a.replica.give_up(FOLDER))
+        assert await pair.a.do(pair.a.replica.give_up(FOLDER)) == first
+        await pair.a.restart()
+        assert await pair.a.do(pair.a.replica.give_up(FOLDER)) == first
+        assert described(pair.a) == [first]
+
+    on_sides(test)
