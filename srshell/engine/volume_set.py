@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from itertools import groupby
 
 from srshell.codec.log_frame import Record, RecordKind
 from srshell.model.errors import SrError
@@ -73,13 +72,18 @@ class VolumeSet:
             self._unsynced.update(by_volume)
 
     async def _apply_to(self, volume: int, records: list[Record]) -> None:
-        for is_write, group in groupby(records, lambda record: record.kind is RecordKind.WRITE):
-            if is_write:
-                writes = [Write(record.offset, (record.payload,)) for record in group]
-                await self._files[volume].write_at(_joined(writes))
+        file = self._files[volume]
+        writes: list[Write] = []
+        for record in records:
+            if record.kind is RecordKind.WRITE:
+                _add(writes, record)
                 continue
-            for record in group:
-                await self._files[volume].punch(record.offset, record.length)
+            if writes:
+                await file.write_at(writes)
+                writes = []
+            await file.punch(record.offset, record.length)
+        if writes:
+            await file.write_at(writes)
 
     async def store(
         self, volume: int, offset: int, length: int, data: bytes | memoryview | None
@@ -126,14 +130,11 @@ async def _all(jobs: object) -> None:
             raise result
 
 
-def _joined(writes: list[Write]) -> list[Write]:
-    """Join neighbours that follow each other on the volume."""
-    joined: list[Write] = []
-    end = -1
-    for write in writes:
-        if write.offset == end:
-            joined[-1] = Write(joined[-1].offset, joined[-1].buffers + write.buffers)
-        else:
-            joined.append(write)
-        end = write.offset + len(write.buffers[0])
-    return joined
+def _add(writes: list[Write], record: Record) -> None:
+    """Add a record's write; one that follows the last one on the volume becomes part of it."""
+    if writes:
+        last = writes[-1]
+        if last.offset + last.length == record.offset:
+            writes[-1] = Write(last.offset, (*last.buffers, record.payload))
+            return
+    writes.append(Write(record.offset, (record.payload,)))

@@ -10,7 +10,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Final, Protocol
 
 import attrs
@@ -37,7 +37,7 @@ class Backing(Protocol):
     async def read(self, offset: int, length: int) -> Buffer:
         """Return exactly ``length`` bytes."""
 
-    async def write(self, offset: int, data: Buffer) -> None:
+    def write(self, offset: int, data: Buffer) -> Awaitable[object]:
         """Store ``data``, which nobody changes any more."""
 
     async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
@@ -135,10 +135,10 @@ class ReplicaBacking:
         """Read the newest acknowledged data."""
         return await self._replica.read(self._name, offset, length)
 
-    async def write(self, offset: int, data: Buffer) -> None:
+    def write(self, offset: int, data: Buffer) -> Awaitable[object]:
         """Return when it is durable in both logs, or as the policy of the group says."""
         payload = data if isinstance(data, bytes) else bytes(data)
-        await self._replica.write(self._name, offset, payload)
+        return self._replica.write(self._name, offset, payload)
 
     async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
         """Log that the range is zero."""
