@@ -34,6 +34,7 @@ import msgspec
 from srshell.fabric.command_spec import Role
 from srshell.fabric.place import FabricPlace
 from srshell.model.errors import SrError
+from srshell.storage.trust import who_else_writes
 
 #: Name of the file in the directory of the fabric.
 FILE_NAME = "access.toml"
@@ -186,11 +187,8 @@ def _check_parent(path: Path) -> None:
         raise _unusable(path, f"{path.parent}: {error.strerror}") from error
     if not stat.S_ISDIR(status.st_mode):
         raise _unusable(path, f"{path.parent} is no directory")
-    if status.st_uid not in {0, os.geteuid()}:
-        raise _unusable(path, f"{path.parent} belongs to user {status.st_uid}")
-    if status.st_mode & 0o022:
-        mode = stat.S_IMODE(status.st_mode)
-        raise _unusable(path, f"others may write to {path.parent} (mode {mode:o})")
+    if others := who_else_writes(status):
+        raise _unusable(path, f"{path.parent}: {others}")
 
 
 def _read_trusted(path: Path, *, secret: bool) -> str:

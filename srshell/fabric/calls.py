@@ -11,6 +11,7 @@ Always true:
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import shlex
@@ -28,7 +29,10 @@ from srshell.model.identity import nearest
 #: Seconds that a command waits when it is not told how long.
 DEFAULT_TIMEOUT_SECONDS = 600.0
 
+#: Numbers have at most as many digits as fit 64 bits.
+_DIGITS_MAX = 18
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_SECONDS_MAX = 1000 * 86400.0
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -56,7 +60,10 @@ def parse_seconds(text: str) -> float:
     match = _SECONDS.fullmatch(text.strip())
     if match is None:
         raise SrError.make("SR0005", facts="examples: 90s, 5m, 1.5h", text=text, noun="duration")
-    return float(match[1]) * _UNIT_SECONDS[match[2] or "s"]
+    seconds = float(match[1]) * _UNIT_SECONDS[match[2] or "s"]
+    if seconds > _SECONDS_MAX:
+        raise SrError.make("SR0005", facts="at most 1000 days", text=text[:80], noun="duration")
+    return seconds
 
 
 def parse_line(line: str) -> Call:
@@ -115,6 +122,16 @@ class CommandParser(argparse.ArgumentParser):
         return f"did you mean: {', '.join(near)}" if near else " ".join(self.format_usage().split())
 
 
+class _Help(argparse.Action):
+    """Help in the middle of a command: the library's own would print, and end the process."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_rest: object) -> NoReturn:
+        """Say where the help is."""
+        command = parser.prog.removeprefix("srshell").strip()
+        raise unreadable(command, "help stands alone, or right after its command")
+
+
+@functools.cache
 def build_parser(spec: CommandSpec, prog: str = "srshell") -> CommandParser:
     """The parser of one command, with its help."""
     parser = CommandParser(
@@ -123,7 +140,9 @@ def build_parser(spec: CommandSpec, prog: str = "srshell") -> CommandParser:
         epilog=f"example: {spec.example}",
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help")
     for argument in (*spec.positionals, *spec.options):
         _add(parser, argument)
     return parser
@@ -217,7 +236,7 @@ def absolute(place: str) -> str:
 
 def _parse_number(argument: Argument, text: str) -> int:
     """A whole number that is not negative."""
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
         noun = argument.name.replace("_", " ")
         raise SrError.make("SR0005", facts="a whole number", text=text, noun=noun)
     return int(text)

@@ -26,6 +26,8 @@ from srshell.fabric.calls import absolute, unreadable
 from srshell.model.identity import nearest
 from srshell.model.report import Named
 
+#: What the catalogue can keep; infinities and what is no number are beyond it.
+_NUMBER_MAX = 2**63 - 1
 #: An object, by its name or as the value that carries the name.
 Name = str | Named
 Place = str | PathLike[str]
@@ -135,6 +137,9 @@ def _checked(verb_name: str, name: str, value: object) -> object:
     except msgspec.ValidationError as error:
         problem = f"{name} of {verb_name} is wrong: {str(error).lower()}"
         raise unreadable(verb_name.replace("_", "-"), problem) from error
+    if isinstance(checked, int | float) and not -_NUMBER_MAX <= checked <= _NUMBER_MAX:
+        problem = f"{name} of {verb_name} is wrong: a number beyond 64 bits"
+        raise unreadable(verb_name.replace("_", "-"), problem)
     return _placed(checked) if name == "where" else checked
 
 

@@ -28,6 +28,10 @@ LOG_VOLUME_BYTES_DEFAULT = 64 * MIB
 SIZE_BYTES_MAX = 2**63 - 1
 
 _UNITS = ("B", "K", "M", "G", "T", "P")
+#: A number beyond what is shown as this one: it may be beyond what a float can hold.
+_SHOWN_MAX = Fraction(10) ** 99
+#: Longer texts are no sizes: 2**63 - 1 has 19 digits.
+_SIZE_CHARACTERS_MAX = 64
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(?:iB|B)?", re.IGNORECASE)
 
 
@@ -41,11 +45,12 @@ def parse_size(text: str | int) -> int:
         size_bytes = Fraction(text)
     else:
         match = _SIZE.fullmatch(text.strip())
-        if match is None or not text.isascii():
+        if match is None or not text.isascii() or len(text) > _SIZE_CHARACTERS_MAX:
             raise SrError.make("SR0004", facts="examples: 64G, 64GiB, 4096", text=ascii(text))
         size_bytes = Fraction(match[1]) * KIB ** (_UNITS.index(match[2].upper() or "B"))
     if size_bytes.denominator != 1 or not 0 < size_bytes <= SIZE_BYTES_MAX:
-        facts = f"{float(size_bytes):.6g} bytes; possible are 1 to {SIZE_BYTES_MAX}, whole"
+        shown = float(max(-_SHOWN_MAX, min(size_bytes, _SHOWN_MAX)))
+        facts = f"{shown:.6g} bytes; possible are 1 to {SIZE_BYTES_MAX}, whole"
         raise SrError.make("SR0004", facts=facts, text=ascii(str(text)))
     return int(size_bytes)
 

@@ -25,6 +25,7 @@ from srshell.model.errors import SrError
 from srshell.model.geometry import DEFAULT_BLOCK_BYTES, SECTOR_BYTES
 from srshell.model.inventory import Candidate, PoolKind
 from srshell.site import labels
+from srshell.storage.trust import who_else_writes
 
 _BLKSSZGET: Final = 0x1268
 _EDGE_BYTES: Final = 1024 * 1024
@@ -107,8 +108,8 @@ def _look_at_directory(path: Path, status: os.stat_result) -> Candidate:
     problems = []
     if not writable:
         problems.append("you may not write into it")
-    if status.st_mode & stat.S_IWOTH:
-        problems.append("every user may write into it")
+    if others := who_else_writes(status):
+        problems.append(others)
     if space.f_flag & os.ST_RDONLY:
         problems.append("its file system is mounted read-only")
     label = labels.read_label(path / labels.LABEL_NAME)

@@ -6,6 +6,7 @@ Always true:
 (2) A label alone is enough to know its pool again, with all volumes and what uses them: a lost
     catalogue is rebuilt from labels.
 (3) A record of a later version is refused, never guessed at.
+(4) A label that is read holds names and sizes, whoever wrote it: none leads out of its pool.
 
 A directory carries its label as ``.srshell-pool``; a block device has no room beside its data, so
 its label lies in the site's own directory.  Everything here blocks.
@@ -21,6 +22,8 @@ import attrs
 import msgspec
 
 from srshell.model.errors import SrError
+from srshell.model.geometry import SIZE_BYTES_MAX
+from srshell.model.identity import is_name
 from srshell.model.inventory import PoolKind
 
 LABEL_NAME: Final = ".srshell-pool"
@@ -166,12 +169,26 @@ def _decode(path: Path, data: bytes, kind: type[T], schema: str) -> T:
     try:
         found = msgspec.json.decode(data, type=_Versioned).schema
         if found == schema:
-            return msgspec.json.decode(data, type=kind)
+            record = msgspec.json.decode(data, type=kind)
+            if isinstance(record, PoolLabel):
+                _check_label(path, record)
+            return record
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise _unreadable(path, str(error)) from error
     if found.rpartition("/")[0] == schema.rpartition("/")[0]:
         raise SrError.make("SR9212", facts=f"{found}, known is {schema}", file=str(path))
     raise _unreadable(path, f"schema {found!a}")
+
+
+def _check_label(path: Path, label: PoolLabel) -> None:
+    """Refuse a label that no site wrote: its names become files, and a pool can come from afar."""
+    for text in (label.array, label.pool, *(volume.name for volume in label.volumes)):
+        if not is_name(text):
+            raise _unreadable(path, f"{text!a} is no name")
+    for volume in label.volumes:
+        whole = 0 < volume.size_bytes <= SIZE_BYTES_MAX and 0 < volume.block_bytes <= SIZE_BYTES_MAX
+        if not whole:
+            raise _unreadable(path, f"volume {volume.name} has an impossible size")
 
 
 @attrs.frozen
