@@ -182,6 +182,10 @@ class FabricPair:
         assert launch.send(self.site(array), signal.SIGSTOP)
         self._down_since[array] = time.time()
 
+    def is_down(self, array: str) -> bool:
+        """Whether a site was taken down or frozen, and not brought back."""
+        return array in self._down_since
+
     async def bring_back(self, array: str) -> None:
         """Start a site again that was taken down, or that a failover has killed."""
         self.absences.append(Absence(array, self._down_since.pop(array), time.time()))

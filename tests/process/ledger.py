@@ -92,11 +92,25 @@ class Ledger:
     acknowledged: int = 0
     _moment: int = 0
     _by_unit: dict[int, list[Entry]] = attrs.field(factory=dict)
+    _first_version: int = 1
+
+    def fork(self, first_version: int) -> Ledger:
+        """Return a ledger with the same past, whose next writes have versions from there on."""
+        assert first_version > self._first_version + len(self.entries)
+        by_unit = {unit: list(entries) for unit, entries in self._by_unit.items()}
+        return Ledger(
+            list(self.entries),
+            self.acknowledged,
+            self._moment,
+            by_unit,
+            first_version - len(self.entries),
+        )
 
     def begin(self, first_unit: int, units: int, *, trim: bool = False) -> Entry:
         """Note a write before it is sent."""
         self._moment += 1
-        entry = Entry(len(self.entries) + 1, first_unit, units, trim, self._moment)
+        version = self._first_version + len(self.entries)
+        entry = Entry(version, first_unit, units, trim, self._moment)
         self.entries.append(entry)
         for unit in range(first_unit, first_unit + units):
             self._by_unit.setdefault(unit, []).append(entry)

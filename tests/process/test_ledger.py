@@ -89,3 +89,15 @@ def test_a_frozen_writer_may_still_be_heard() -> None:
     ledger.end(entry, Outcome.UNKNOWN, still_possible=True)
     write(ledger)
     assert ledger.problems(entry.payload()) == []
+
+
+def test_two_futures_of_one_past_are_told_apart() -> None:
+    """Both sides of a split brain hold what was there before, and neither what the other wrote."""
+    ledger = Ledger()
+    common = write(ledger)
+    kept, lost = ledger.fork(100), ledger.fork(200)
+    mine, theirs = write(kept), write(lost)
+    assert kept.problems(mine.payload()) == []
+    assert len(kept.problems(theirs.payload())) == 2
+    assert len(lost.problems(common.payload())) == 2
+    assert ledger.problems(common.payload()) == []
