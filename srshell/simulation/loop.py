@@ -47,15 +47,21 @@ class Runaway(Exception):
 class SimFuture(asyncio.Future[Any]):
     """A future whose place in a set does not depend on its address."""
 
-    __slots__ = ("_number",)
+    __slots__ = ("number",)
 
-    def __init__(self, loop: SimLoop) -> None:
-        """Take the next number."""
-        super().__init__(loop=loop)
-        self._number = loop.next_number()
+    #: Given by the loop: a constructor of our own would cost more than the rest.
+    number: int
 
     def __hash__(self) -> int:
-        return self._number
+        return self.number
+
+
+class SimTimer(asyncio.TimerHandle):
+    """A timer of this loop; the base class knows how to cancel it."""
+
+    __slots__ = ()
+
+    _scheduled: bool
 
 
 class SimTask(asyncio.Task[Any]):
@@ -120,6 +126,10 @@ class SimLoop(BaseEventLoop):
         self._tasks: list[SimTask] = []
         self._tasks_max = 256
         self._dead: list[SimProcess] = []
+        #: Called after every event; what it raises ends the run.
+        self.watch: Callable[[], None] | None = None
+        #: How far the wall clock was put forward or back (seconds); timers do not follow it.
+        self.wall_shift_seconds = 0.0
 
     # --- seed, time and trace -------------------------------------------------------------------
 
@@ -133,7 +143,7 @@ class SimLoop(BaseEventLoop):
 
     def wall_time(self) -> float:
         """Return virtual Unix seconds."""
-        return WALL_START_SECONDS + self._now
+        return WALL_START_SECONDS + self._now + self.wall_shift_seconds
 
     def record(self, *what: object) -> None:
         """Add a line to the trace: what happens, and when."""
@@ -162,7 +172,10 @@ class SimLoop(BaseEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
-        return SimFuture(self)
+        future = SimFuture(loop=self)
+        self._number += 1
+        future.number = self._number
+        return future
 
     def create_task(  # type: ignore[override]
         self,
@@ -223,6 +236,30 @@ class SimLoop(BaseEventLoop):
         self._ready.append(handle)
         return handle
 
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back at that moment; timers of one moment in the order in which they were set."""
+        timer = SimTimer(when, callback, args, self, context)
+        timer._scheduled = True
+        self._number += 1
+        heapq.heappush(self._scheduled, (when, self._number, timer))
+        return timer
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,  # noqa: ANN401
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back so many virtual seconds from now."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
     def call_soon_threadsafe(  # type: ignore[override]
         self,
         callback: Callable[..., object],
@@ -249,7 +286,7 @@ class SimLoop(BaseEventLoop):
                 task.result()
 
     def _run_once(self) -> None:
-        ready = self._ready
+        ready, watch = self._ready, self.watch
         if not ready and not self._stopping:
             self._advance()
         for _ in range(len(ready)):
@@ -270,6 +307,8 @@ class SimLoop(BaseEventLoop):
                 self.call_exception_handler(
                     {"message": f"in {handle._callback!r}", "exception": error}
                 )
+            if watch is not None:
+                watch()
         if self.events >= self.events_max:
             raise Runaway(f"{self.events} events, {self._now:.6f} virtual seconds")
 
@@ -280,17 +319,17 @@ class SimLoop(BaseEventLoop):
             self._timer_cancelled_count > _CANCELLED_TIMERS_MIN
             and self._timer_cancelled_count * 2 > len(timers)
         ):
-            timers = self._scheduled = [timer for timer in timers if not timer._cancelled]
+            timers = self._scheduled = [entry for entry in timers if not entry[2]._cancelled]
             heapq.heapify(timers)
             self._timer_cancelled_count = 0
         ready = self._ready
-        while timers and (not ready or timers[0]._when <= self._now):
-            timer = heapq.heappop(timers)
+        while timers and (not ready or timers[0][0] <= self._now):
+            when, _, timer = heapq.heappop(timers)
             timer._scheduled = False
             if timer._cancelled:
                 self._timer_cancelled_count -= 1
             elif not (self._dead and _is_dead(timer._context)):
-                self._now = max(self._now, timer._when)
+                self._now = max(self._now, when)
                 ready.append(timer)
         if not ready:
             waiting = "\n  ".join(self.pending_tasks())
