@@ -253,6 +253,17 @@ class Bye(_Wire, frozen=True):
     reason: str
 
 
+class Diverged(_Wire, frozen=True):
+    """We are split: what I hold beyond our common point (bytes; Unix milliseconds, 0: unknown)."""
+
+    from_lsn: Number
+    to_lsn: Number
+    blocks: Number
+    bytes: Number
+    first_unix_ms: Number
+    last_unix_ms: Number
+
+
 Message: TypeAlias = (
     Hello
     | Verdict
@@ -282,6 +293,7 @@ Message: TypeAlias = (
     | LogDigest
     | LogDigestReply
     | Bye
+    | Diverged
 )
 
 #: The number of each kind on the wire is its place in the union, from 1.  Append only.

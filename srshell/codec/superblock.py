@@ -14,6 +14,7 @@ Always true:
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -28,6 +29,9 @@ SLOT_BYTES: Final = 16 * 1024
 HEADER_BYTES: Final = 24
 VERSION: Final = 1
 MAGIC: Final = b"SRSB"
+
+#: Fields that logs of the first days lack.
+_TIMES: Final = ("alone_first_unix", "alone_last_unix")
 
 _HEADER: Final = struct.Struct("<4sHHIQ")
 _CRC: Final = struct.Struct("<I")
@@ -81,7 +85,7 @@ def decode_superblock(data: Buffer, slot: int) -> Superblock:
         superblock = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError("version", f"superblock in slot {slot}: {error}") from None
-    if body not in (_ENCODER.encode(superblock), _without_checksum_maps(superblock)):
+    if bytes(body) not in _bodies(superblock):
         # A field that this release would drop at its next write is a fact that it must not lose.
         raise FormatError("version", f"superblock in slot {slot} has fields of a later version")
     if superblock.generation != generation:
@@ -89,10 +93,15 @@ def decode_superblock(data: Buffer, slot: int) -> Superblock:
     return superblock
 
 
-def _without_checksum_maps(superblock: Superblock) -> bytes:
-    """Return the body as it was written before there were checksum maps; such logs are opened."""
+def _bodies(superblock: Superblock) -> Iterator[bytes]:
+    """Yield the body as it is written, then as it was before its newest fields came."""
+    yield _ENCODER.encode(superblock)
     fields = msgspec.to_builtins(superblock)
+    for name in _TIMES:
+        if not fields[name]:
+            del fields[name]
+    yield _ENCODER.encode(fields)
     for volume in fields["volumes"]:
         if volume["checksum_pages"] == 0:
             del volume["checksum_offset"], volume["checksum_pages"]
-    return _ENCODER.encode(fields)
+    yield _ENCODER.encode(fields)

@@ -90,6 +90,9 @@ class Core:
     destination: Destination | None
     committed_lsn: int
     applied_lsn: int
+    #: When the first and the last write were acknowledged alone, Unix seconds; 0: none was.
+    alone_first_unix: float = 0.0
+    alone_last_unix: float = 0.0
     failure: str = ""
     closing: bool = False
     progress: Signal = attrs.field(factory=Signal)
@@ -155,14 +158,18 @@ class Core:
                 segments=live_segments(current, ring.head_lsn),
                 durable_lsn=self.log.durable_lsn,
                 confirmed_lsn=self.confirmed_lsn,
+                alone_first_unix=self.alone_first_unix,
+                alone_last_unix=self.alone_last_unix,
             )
-            return change(pointed)
+            return _with_times(change(pointed))
 
         self.check_usable()
         try:
             superblock = await uninterrupted(self.superblocks.write(changed))
         except StorageError as error:
             raise self.fail(error) from error
+        if not superblock.alone:
+            self.alone_first_unix = self.alone_last_unix = 0.0
         self.ring.durable_head_position = superblock.head_position
         self.wake()
         self.space_given_back()
@@ -181,6 +188,11 @@ class Core:
     def stopped(self) -> bool:
         """Tell whether the replica failed or closes: its tasks end."""
         return self.closing or bool(self.failure)
+
+    def acknowledged_alone(self) -> None:
+        """Remember when; the next superblock makes it durable."""
+        self.alone_last_unix = self.world.wall_seconds()
+        self.alone_first_unix = self.alone_first_unix or self.alone_last_unix
 
     async def append(self, frames: Sequence[tuple[FrameBody, Extents]]) -> None:
         """Append frames and sync.  Raises SrError after failing the replica."""
@@ -318,6 +330,13 @@ async def uninterrupted(step: Coroutine[Any, Any, T]) -> T:
     if cancelled:
         raise asyncio.CancelledError
     return task.result()
+
+
+def _with_times(superblock: Superblock) -> Superblock:
+    """Drop the times of writes alone once both sides hold them."""
+    if superblock.alone:
+        return superblock
+    return attrs.evolve(superblock, alone_first_unix=0.0, alone_last_unix=0.0)
 
 
 def live_segments(superblock: Superblock, head_lsn: int) -> tuple[Segment, ...]:

@@ -1,6 +1,6 @@
 """Two replicas meet: they exchange standings, reach the same verdict, and one follows the other.
 
-    both:       Hello, Hello;  decide() on each side;  Verdict, Verdict
+    both:       Hello, Hello;  decide() on each side;  Verdict, Verdict;  split: Diverged, Diverged
     primary:    [Pull .. Frames .. Pulled, then again]  [DirtyRequest .. Dirty]  Rejoin
     secondary:  cuts its tail, makes history (and, before a copy, Inconsistent) durable;  Rejoined
 
@@ -15,6 +15,7 @@ Always true:
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeVar
 
 import attrs
@@ -27,6 +28,7 @@ from srshell.codec.messages import (
     Bye,
     Dirty,
     DirtyRequest,
+    Diverged,
     Frame,
     Hello,
     Message,
@@ -39,10 +41,11 @@ from srshell.codec.messages import (
 )
 from srshell.engine.core import Core
 from srshell.engine.log_file import extents_of
-from srshell.engine.rejoining import Incompatible, Parts, rejoin_source
+from srshell.engine.rejoining import Incompatible, Parts, Split, rejoin_source
 from srshell.engine.sender import epoch_at
-from srshell.engine.standing import standing
+from srshell.engine.standing import divergence, standing
 from srshell.model.replica import (
+    Divergence,
     Era,
     Flow,
     ReplicaRole,
@@ -95,6 +98,8 @@ class Handshake:
             theirs = self._checked(hello)
             hello = None
             decision = await self._agree(mine, theirs)
+            if decision.relation is Relation.SPLIT:
+                raise await self._compare_deltas(decision, theirs)
             roles = roles_after(mine, theirs, decision)
             if roles is None:
                 raise Incompatible(decision.relation.value, _reason(decision, mine, theirs), theirs)
@@ -157,6 +162,26 @@ class Handshake:
         if said != expected:
             raise Incompatible("disagree", f"this side expects {expected}, the peer says {said}")
         return decision
+
+    async def _compare_deltas(self, decision: Decision, theirs: Standing) -> Split:
+        """Tell the other side what only this side holds, and hear the same from there."""
+        mine = divergence(self._core, decision.common_lsn)
+        peer: Divergence | None = None
+        with suppress(LinkClosed):
+            self._link.send(
+                Diverged(
+                    mine.from_lsn,
+                    max(mine.from_lsn, mine.to_lsn),
+                    mine.blocks,
+                    mine.bytes,
+                    int((mine.first_unix or 0) * 1000),
+                    int((mine.last_unix or 0) * 1000),
+                )
+            )
+            said = await self._expect(Diverged)
+            first, last = said.first_unix_ms / 1000 or None, said.last_unix_ms / 1000 or None
+            peer = Divergence(said.from_lsn, said.to_lsn, said.blocks, said.bytes, first, last)
+        return Split(decision.reason, theirs, mine, peer)
 
     # The primary's part.
 

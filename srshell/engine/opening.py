@@ -98,6 +98,8 @@ async def _assemble(device: BlockFile, volumes: VolumeSet, log: RecoveredLog, wo
         destination=None,
         committed_lsn=superblock.checkpoint_lsn,
         applied_lsn=superblock.checkpoint_lsn,
+        alone_first_unix=superblock.alone_first_unix,
+        alone_last_unix=superblock.alone_last_unix,
         failure=superblock.failure,
     )
     _give_role(core)

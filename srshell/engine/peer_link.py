@@ -22,13 +22,12 @@ from srshell.engine.core import Core, uninterrupted
 from srshell.engine.follow import Follow
 from srshell.engine.handshake import Agreement, Handshake
 from srshell.engine.lead import Lead
-from srshell.engine.rejoining import Incompatible, Parts
+from srshell.engine.rejoining import Incompatible, Parts, Split
 from srshell.engine.sender import Sender
-from srshell.engine.standing import divergence, standing
 from srshell.model.errors import SrError
 from srshell.model.replica import Divergence, Flow, LinkState, ReplicaData, ReplicaRole
 from srshell.replication import source as machine
-from srshell.replication.decide import Amount, Relation, decide
+from srshell.replication.decide import Amount
 from srshell.replication.reigns import RefusedStep
 from srshell.transport.link import Link, LinkClosed
 
@@ -261,14 +260,25 @@ class PeerLink:
             self._timeout = None
 
     def _refused(self, error: Incompatible) -> None:
-        core = self._core
-        if error.relation == Relation.SPLIT.value and error.theirs is not None:
-            common_lsn = decide(standing(core), error.theirs).common_lsn
-            self.split = divergence(core, common_lsn)
-            beyond = max(0, error.theirs.tail_lsn - common_lsn)
-            self.peer_split = Divergence(common_lsn, error.theirs.tail_lsn, beyond, 0)
-            core.tell("split", error.reason, common_lsn=common_lsn)
+        if isinstance(error, Split):
+            first = self.split is None
+            self.split, self.peer_split = error.mine, error.peer or self.peer_split
+            if first:
+                self._tell_split(error.mine, error.peer)
         self._set_state(LinkState.REFUSED, f"{error.relation}: {error.reason}")
+
+    def _tell_split(self, mine: Divergence, peer: Divergence | None) -> None:
+        theirs = peer or Divergence(mine.from_lsn, mine.from_lsn, 0, 0)
+        beyond = f"{mine.bytes} bytes here, {theirs.bytes if peer else 'unknown'} there"
+        self._core.tell(
+            "split",
+            f"both sides wrote alone after LSN {mine.from_lsn}: {beyond}",
+            common_lsn=mine.from_lsn,
+            my_lsn=mine.to_lsn,
+            their_lsn=theirs.to_lsn,
+            my_bytes=mine.bytes,
+            their_bytes=theirs.bytes,
+        )
 
     def _set_state(self, state: LinkState, reason: str) -> None:
         if (state, reason) == (self.state, self.reason):

@@ -16,7 +16,7 @@ import attrs
 from srshell.codec.messages import Rejoin
 from srshell.engine.core import Core
 from srshell.engine.recovery import new_segment, with_segment
-from srshell.model.replica import OnPeerLoss, ReplicaData, Standing, Superblock
+from srshell.model.replica import Divergence, OnPeerLoss, ReplicaData, Standing, Superblock
 from srshell.replication import reigns
 from srshell.replication import source as machine
 from srshell.replication.decide import Decision
@@ -31,6 +31,19 @@ class Incompatible(Exception):
         self.relation = relation
         self.reason = reason
         self.theirs = theirs
+
+
+class Split(Incompatible):
+    """Both sides hold acknowledged writes that the other lacks, and each knows what.
+
+    ``peer`` is None when the link broke before the other side had said it.
+    """
+
+    def __init__(self, reason: str, theirs: Standing, mine: Divergence, peer: Divergence | None):
+        """Keep both deltas for status and events."""
+        super().__init__("split", reason, theirs)
+        self.mine = mine
+        self.peer = peer
 
 
 class Parts(Protocol):

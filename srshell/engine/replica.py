@@ -35,7 +35,7 @@ from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaReport, VolumeLayout
 from srshell.replication import reigns
 from srshell.replication import source as machine
-from srshell.replication.source import Phase
+from srshell.replication.source import ACKS_ALONE, Phase
 from srshell.storage import StorageError
 from srshell.transport.link import Link, LinkClosed
 
@@ -145,6 +145,8 @@ class Replica:
         for instruction in instructions:
             match instruction:
                 case machine.Acknowledge():
+                    if self.core.source is not None and self.core.source.phase in ACKS_ALONE:
+                        self.core.acknowledged_alone()
                     self.committer.acknowledge(instruction.lsn)
                     self.applier.commit(instruction.lsn)
                     self._notice(instruction.lsn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from srshell.engine.core import Core
+from srshell.engine.dirty_map import BLOCK_BYTES
 from srshell.model.replica import Divergence, ReplicaData, Standing
 from srshell.replication.decide import UNKNOWN_LSN
 
@@ -42,6 +43,10 @@ def divergence(core: Core, from_lsn: int) -> Divergence:
     for frame in core.ring.frames:
         if frame.last_lsn > from_lsn:
             for volume, offset, length in frame.extents:
-                blocks[volume][offset // 4096 : -(-(offset + length) // 4096)] = 1
+                first, end = offset // BLOCK_BYTES, -(-(offset + length) // BLOCK_BYTES)
+                blocks[volume][first:end] = 1
     count = sum(bits.count() for bits in blocks)
-    return Divergence(from_lsn, core.ring.tail_lsn, count, count * 4096)
+    first_unix, last_unix = core.alone_first_unix or None, core.alone_last_unix or None
+    return Divergence(
+        from_lsn, core.ring.tail_lsn, count, count * BLOCK_BYTES, first_unix, last_unix
+    )

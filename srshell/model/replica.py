@@ -153,6 +153,8 @@ class Superblock:
         False  # lost a split brain: its own writes are given up, their blocks are copied over
     )
     lost_unix: float = 0.0  # primary: since when the peer is away; 0 while it is not
+    alone_first_unix: float = 0.0  # when the first write was acknowledged alone; 0: none was
+    alone_last_unix: float = 0.0  # when the last one was, as of the last superblock
     owner_term: int = 0
     operation: str = ""  # the role change that was carried out last, so that a repeat is harmless
     failure: str = ""  # why data is FAILED

@@ -83,18 +83,22 @@ SUPERBLOCK = Superblock(
     torn_down=True,
     yields=True,
     lost_unix=1_700_000_000.25,
+    alone_first_unix=1_700_000_001.5,
+    alone_last_unix=1_700_000_009.75,
     owner_term=5,
     operation="44" * 16,
     failure="log: fdatasync failed (EIO)",
 )
 
-#: As it was before there were checksum maps; its golden file cannot be made again.
+#: As it was before there were checksum maps and times of writes alone; its golden file cannot be made again.
 SUPERBLOCK_WITHOUT_CHECKSUMS = attrs.evolve(
     SUPERBLOCK,
     volumes=tuple(
         attrs.evolve(layout, checksum_offset=0, checksum_pages=0) for layout in SUPERBLOCK.volumes
     ),
     ring_offset=671744,
+    alone_first_unix=0.0,
+    alone_last_unix=0.0,
 )
 
 PAGE_VOLUME = 2
@@ -149,6 +153,7 @@ MESSAGES: tuple[Message, ...] = (
     messages.LogDigest(41),
     messages.LogDigestReply(((41, 44, 0xCAFEF00D), (45, 45, 0))),
     messages.Bye("site stops"),
+    messages.Diverged(40, 44, 3, 12288, 1_700_000_000_250, 1_700_000_009_750),
 )
 
 PAYLOADS: dict[type[Message], bytes] = {

