@@ -13,6 +13,7 @@ import attrs
 
 from srshell.fabric.findings import Findings, Verdict
 from srshell.fabric.snapshot import View
+from srshell.fabric.splits import seen_split, split_text
 from srshell.model.errors import SrError
 from srshell.model.geometry import format_bytes
 from srshell.model.inventory import Mode, Partnership
@@ -97,7 +98,8 @@ def begin(findings: Findings, group: str) -> Direction | None:
         (way.target, way.to_array, way.from_array),
     ):
         if findings.view.state(name) is _S.SPLIT_BRAIN:
-            findings.broken(67, f"seen by {array}", group=name, array=array, other=other)
+            facts = split_text(seen_split(findings.view, name)) or f"seen by {array}"
+            findings.broken(67, facts, group=name, array=array, other=other)
             break
     _check_one_primary(findings, way.partnership)
     return None if findings.errors else way

@@ -12,6 +12,7 @@ import attrs
 
 from srshell.fabric.context import Context
 from srshell.fabric.snapshot import View
+from srshell.fabric.splits import seen_split, split_text
 from srshell.model.inventory import Partnership
 from srshell.model.replica import Flow
 from srshell.model.states import ReplicationState
@@ -90,7 +91,8 @@ class Observer:
         if word is _S.ERROR:
             self._tell_error(view, group, path)
         elif word is _S.SPLIT_BRAIN:
-            journal.say("SR6005", group, path, group=group)
+            deltas = split_text(seen_split(view, group))
+            journal.say("SR6005", group, f"{deltas} ({path})" if deltas else path, group=group)
         elif view.primary_of(group) != group:
             return
         elif word is _S.SYNCHRONIZING:

@@ -16,11 +16,12 @@ from typing import Required, TypedDict
 import attrs
 
 from srshell.fabric.snapshot import View
+from srshell.fabric.splits import split_sides
 from srshell.model.health import derive_health, derive_readiness, derive_rpo_seconds
 from srshell.model.inventory import Group, Vm
 from srshell.model.replica import CopyProgress, ReplicaReport, ReplicaRole
 from srshell.model.report import GroupStatus, GroupVolume, Progress, StatusReport, VmRow
-from srshell.model.states import Role, Surroundings, derive_data, derive_role
+from srshell.model.states import ReplicationState, Role, Surroundings, derive_data, derive_role
 
 #: Makes the row of a machine from the catalogue's entry.
 DescribeVm = Callable[[Vm], VmRow]
@@ -99,6 +100,7 @@ def group_status(
         as_of=_as_of(report, around, now),
         role=_role(view, group.name).value,
         on_peer_loss=(report.on_peer_loss if report else group.on_peer_loss).value,
+        split=split_sides(report) if state is ReplicationState.SPLIT_BRAIN else (),
         **_numbers(report),
     )
 

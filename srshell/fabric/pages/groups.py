@@ -13,6 +13,7 @@ from srshell.fabric.pages.words import (
     Page,
     Report,
     already,
+    clock,
     duration,
     progress_line,
     size,
@@ -92,11 +93,27 @@ def _status(report: Report) -> Page:
         if row.get("progress"):
             lines.append(f"{row['name']}: {progress_line(row['progress'])}")
         lines += [f"{row['name']}: {reason['text']}" for reason in row["health_reasons"]]
+        lines += [f"  {line}" for line in _split(row)]
         if row["is_primary"]:
             ready = "yes" if row["failover_ready"] else "no"
             lines.append(f"failover ready: {ready}, because {row['failover_ready_reason']}")
     rows = tuple(_status_row(row) for row in report["groups"])
     return Page("", columns, rows, tuple(lines))
+
+
+def _split(row: Report) -> list[str]:
+    """Both deltas of a split brain, and how it is ended."""
+    sides = list(row.get("split", ()))
+    lines = [
+        f"{side['array']}: {side['blocks']} blocks, {size(side['bytes'])}, "
+        f"LSN {side['from_lsn'] + 1} to {side['to_lsn']}, "
+        f"written {clock(side['first_write_unix'])} to {clock(side['last_write_unix'])}"
+        for side in sides
+    ]
+    if len(sides) > 1:
+        one, other = sides[0]["array"], sides[1]["array"]
+        lines.append(f"keep {one}: srshell resolve {row['name']} --keep {one} --confirm {other}")
+    return lines
 
 
 def _verify(report: Report) -> Page:

@@ -18,6 +18,7 @@ from srshell.fabric.job_report import has_ended, still_running
 from srshell.fabric.jobs import JobHandle
 from srshell.fabric.journal import LEVELS
 from srshell.fabric.mending import mend_of
+from srshell.fabric.splits import side_text
 from srshell.fabric.verbs.replication import both_sides, status_of
 from srshell.fabric.verbs.storage import pool_rows, shown_state, update_pools
 from srshell.model.codes import CODES
@@ -160,6 +161,7 @@ def _why_group(context: Context, name: str) -> WhyReport:
     state = row.replication_state
     chain = [f"{name} is {state.value}: {state.sentence}"]
     chain += [f"{reason.code}: {reason.text}" for reason in row.health_reasons]
+    chain += [side_text(side) for side in row.split]
     if row.waiting_on:
         chain.append(f"waiting on: {row.waiting_on}")
     ready = "yes" if row.failover_ready else "no"

@@ -54,6 +54,7 @@ from srshell.model.report.groups import (
     GroupVolume,
     Progress,
     RefreshReport,
+    SplitSide,
     StatusReport,
     VmRow,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "RoleChange",
     "Rows",
     "SiteRow",
+    "SplitSide",
     "StatusReport",
     "StepRow",
     "TeardownReport",

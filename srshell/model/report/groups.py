@@ -50,6 +50,19 @@ class VmRow(Named):
 
 
 @attrs.frozen
+class SplitSide:
+    """What one side of a split brain acknowledged beyond the point that both share."""
+
+    array: str
+    blocks: int
+    bytes: int
+    from_lsn: int  # both sides hold the writes up to here
+    to_lsn: int
+    first_write_unix: float | None  # None: not known
+    last_write_unix: float | None
+
+
+@attrs.frozen
 class GroupStatus(Named):
     """One side of a replication group at one moment; the first four words are the article's."""
 
@@ -85,6 +98,8 @@ class GroupStatus(Named):
     writes_total: int = 0
     written_bytes_total: int = 0
     copied_bytes_total: int = 0
+    #: In a split brain: what this side holds alone, then what the other one does.
+    split: tuple[SplitSide, ...] = ()
 
     @property
     def state(self) -> ReplicationState:

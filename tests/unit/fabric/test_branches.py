@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import attrs
 import pytest
 
 from srshell.fabric.context import Context
+from srshell.fabric.pages import page_of
 from srshell.fabric.session import FabricSession
 from srshell.fabric.verbs.branches import GRACE_SECONDS, remove_expired
 from srshell.model.branch import DAY_SECONDS, KEEP_DAYS
 from srshell.model.errors import SrError
 from srshell.model.replica import Divergence, ReplicaRole
-from srshell.model.report import BranchRow
+from srshell.model.report import BranchRow, encode
 from tests.unit.fabric.fake_world import FakeWorld
 
 
@@ -26,10 +29,10 @@ def split(world: FakeWorld) -> None:
             )
 
 
-async def resolved(session: FabricSession, world: FakeWorld, **options: int) -> BranchRow:
+async def resolved(session: FabricSession, world: FakeWorld, keep_days: int = 30) -> BranchRow:
     """Resolve in favour of B; return the branch of A."""
     split(world)
-    report = await session.resolve("PriRG", "B", confirm="A", **options)
+    report = await session.resolve("PriRG", "B", confirm="A", keep_days=keep_days)
     (row,) = (await session.branches()).branches
     assert (report.branch, report.lost, report.kept) == (row.name, "A", "B")
     assert report.branch_bytes == 3 * 4096
@@ -182,3 +185,46 @@ async def test_a_site_that_does_not_answer_is_said_to_be_missing(
     with pytest.raises(SrError, match="SR0105") as refused:
         await protected.branch(row.name)
     assert "A did not answer" in refused.value.facts
+
+
+async def test_a_split_brain_is_shown_with_both_deltas(
+    protected: FabricSession, world: FakeWorld
+) -> None:
+    """In the rows of status, on the page, as facts of a refusal, in why and in the event."""
+    split(world)
+    for site, other in (("A", "B"), ("B", "A")):
+        for partnership, report in world.sites[other].replicas.items():
+            world.sites[site].change(partnership, peer_split=report.split)
+    await protected.context.look_at("A", "B")
+    status = await protected.status("PriRG")
+    sides = next(row.split for row in status.groups if row.name == "PriRG")
+    assert [(side.array, side.blocks, side.to_lsn) for side in sides] == [
+        ("A", 3, 13),
+        ("B", 5, 15),
+    ]
+    assert sides[1].last_write_unix == 1.0e9 + 5
+    page = page_of(json.loads(encode(status)))
+    assert any("B: 5 blocks, 20 KiB, LSN 11 to 15, written" in line for line in page.lines)
+    assert any("srshell resolve PriRG --keep A --confirm B" in line for line in page.lines)
+    with pytest.raises(SrError, match="SR6005") as refused:
+        await protected.failover("PriRG", confirm="RecRG")
+    assert "A wrote 3 blocks (12 KiB), LSN 11 to 13, written" in refused.value.facts
+    assert "B wrote 5 blocks (20 KiB)" in refused.value.facts
+    chain = (await protected.why("RecRG")).chain
+    assert any(line.startswith("B wrote 5 blocks") for line in chain)
+    heard = await protected.context.wait_until(lambda: told(protected, "SR6005") or None, 10.0)
+    assert heard
+    assert "A wrote 3 blocks" in told(protected, "SR6005")[0]
+
+
+async def test_a_delta_that_is_not_known_is_not_made_up(
+    protected: FabricSession, world: FakeWorld
+) -> None:
+    """The other side has not said it yet."""
+    split(world)
+    await protected.context.look_at("A", "B")
+    status = await protected.status("PriRG")
+    (sides,) = [row.split for row in status.groups if row.name == "PriRG"]
+    assert [side.array for side in sides] == ["A"]
+    page = page_of(json.loads(encode(status)))
+    assert not any("srshell resolve" in line for line in page.lines)
