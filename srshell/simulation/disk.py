@@ -21,7 +21,7 @@ import attrs
 
 from srshell.simulation.faults import Fault, FaultKind, Operation, fail
 from srshell.simulation.handle import SimHandle
-from srshell.simulation.image import SimImage
+from srshell.simulation.image import SECTOR_BYTES, SimImage
 from srshell.simulation.jobs import JobHung, SimJob
 from srshell.simulation.loop import SimLoop
 from srshell.simulation.process import CURRENT_PROCESS, LifeState, ProcessKilled, SimProcess
@@ -61,6 +61,7 @@ class SimDisk:
         #: Virtual seconds that each operation adds to its job, from and to.
         self.slow_seconds = (0.0, 0.0)
         self.hung = False
+        self.silent_from_offset = 0
         self._loop = loop
         self._random = loop.random(f"disk {name}")
         self._names: dict[str, SimImage] = {}
@@ -241,6 +242,11 @@ class SimDisk:
         """Return how much of an operation was done when it was cut short (bytes)."""
         return self._random.randrange(1, length) if length > 1 else length
 
+    def elsewhere(self, image: SimImage, length: int) -> int:
+        """Return where a misdirected write lands (bytes)."""
+        first, end = self.silent_from_offset, image.size_bytes - length
+        return self._random.randrange(first, end + 1) // SECTOR_BYTES * SECTOR_BYTES
+
     # --- inside ---------------------------------------------------------------------------------
 
     def _process(self) -> SimProcess | None:
@@ -267,6 +273,7 @@ class SimDisk:
         for fault in self.faults:
             if fault.strikes(operation):
                 self._loop.record(self.name, "fault", fault.kind.name)
+                self._loop.reached(f"disk: {fault.kind.name} at {operation.name}")
                 return fault.kind
         return None
 
@@ -277,6 +284,7 @@ class SimDisk:
             return
         if self.hung:
             self._hung_jobs.append(job)
+            self._loop.reached("disk: a job hangs")
             raise JobHung
         if self.slow_seconds[1]:
             job.end_time += self._random.uniform(*self.slow_seconds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import errno
+from collections.abc import Callable
 
 import attrs
 
@@ -19,6 +20,13 @@ class FaultKind(enum.Enum):
     ENOSPC = "no space left; a write may have put down its beginning"
     SHORT = "a write takes only its beginning, a read returns only its beginning"
     HANG = "the operation, and all that follow, wait for `SimDisk.resume`"
+    LIE = "a sync says that it is done; what was written is read until the power is cut"
+    LOST = "a write that never reaches the disk, though the cache shows it"
+    MISDIRECTED = "a write that reaches the disk somewhere else"
+
+
+#: A disk does these and says nothing; see `srshell.simulation.atlas` for where they may strike.
+SILENT = frozenset({FaultKind.LIE, FaultKind.LOST, FaultKind.MISDIRECTED})
 
 
 @attrs.frozen
@@ -60,12 +68,20 @@ class Fault:
     sticky: bool = False
     #: How often it did.
     hits: int = 0
+    #: It strikes only at bytes from here on, and only what lies there.
+    from_offset: int = 0
+    #: Asked in the moment in which it would strike.
+    guard: Callable[[], bool] | None = None
 
     def strikes(self, operation: Operation) -> bool:
         """Count an operation; say whether this one fails."""
         if self.operation is not None and self.operation != operation.name:
             return False
         if self.path not in operation.path or (self.hits and not self.sticky):
+            return False
+        if operation.name != "sync" and operation.offset < self.from_offset:
+            return False
+        if self.guard is not None and not self.guard():
             return False
         if self.passes_left > 0:
             self.passes_left -= 1

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import attrs
 
 from srshell.codec.checksum import Buffer
-from srshell.simulation.faults import FaultKind, fail
+from srshell.simulation.faults import SILENT, FaultKind, fail
 from srshell.simulation.image import SimImage
 from srshell.simulation.process import ProcessKilled, SimProcess
 
@@ -25,6 +25,8 @@ class HandleDisk(Protocol):
 
     #: Counts power cuts.
     life: int
+    #: Silent faults touch only bytes from here on.
+    silent_from_offset: int
 
     def perform(
         self,
@@ -39,6 +41,10 @@ class HandleDisk(Protocol):
 
     def part_of(self, length: int) -> int:
         """Return how much of an operation was done when it was cut short (bytes)."""
+        ...
+
+    def elsewhere(self, image: SimImage, length: int) -> int:
+        """Return where a misdirected write lands (bytes)."""
         ...
 
     def maybe_write_back(self, image: SimImage) -> None:
@@ -77,6 +83,11 @@ class SimHandle:
         data = buffers[0] if len(buffers) == 1 else b"".join(buffers)
 
         def write(kind: FaultKind | None) -> int:
+            if kind in SILENT:
+                self.image.lose_write(offset, data)
+                if kind is FaultKind.MISDIRECTED:
+                    self.image.misplace(self.disk.elsewhere(self.image, len(data)), data)
+                return len(data)
             taken = len(data) if kind is None else self.disk.part_of(len(data))
             self.image.write(offset, memoryview(data)[:taken])
             self.disk.maybe_write_back(self.image)
@@ -92,7 +103,10 @@ class SimHandle:
             if kind in (FaultKind.EIO, FaultKind.ENOSPC):
                 self.image.lose_dirty()
             fail(kind)
-            self.image.sync()
+            if kind is FaultKind.LIE:
+                self.image.sync_before(self.disk.silent_from_offset)
+            else:
+                self.image.sync()
 
         self._perform("sync", 0, 0, sync)
 

@@ -4,8 +4,9 @@ Always true:
 
 (1) Reads see the cache; a power cut leaves the durable bytes, and of each 512-byte sector written
     since the last sync the old content, the new one, or a tear.
-(2) A sync makes exactly the ranges written before it durable.  A failed sync forgets them instead:
-    the pages count as clean and are read as if nothing had happened, until the cache is dropped.
+(2) A sync makes exactly the ranges written before it durable.  A failed sync forgets them instead,
+    and so does a lying one: the pages count as clean and are read as if nothing had happened, until
+    the cache is dropped.
 (3) Memory is taken for the parts that are used.
 """
 
@@ -99,6 +100,25 @@ class SimImage:
                 first * SECTOR_BYTES : last * SECTOR_BYTES
             ]
         self._dirty.clear()
+
+    def sync_before(self, offset: int) -> None:
+        """Make durable what lies before ``offset``, and lie about the rest."""
+        edge = offset // SECTOR_BYTES
+        self._lost += [(max(first, edge), last) for first, last in self._dirty if last > edge]
+        self._dirty = [(first, min(last, edge)) for first, last in self._dirty if first < edge]
+        self.sync()
+
+    def lose_write(self, offset: int, data: Buffer) -> None:
+        """Show bytes in the cache that will never be on the disk."""
+        end = offset + len(data)
+        self._cache[offset:end] = data
+        self._lost.append((offset // SECTOR_BYTES, -(-end // SECTOR_BYTES)))
+
+    def misplace(self, offset: int, data: Buffer) -> None:
+        """Put bytes on the disk where nobody wanted them; the cache shows them when it is empty."""
+        end = offset + len(data)
+        self._durable[offset:end] = data
+        self._lost.append((offset // SECTOR_BYTES, -(-end // SECTOR_BYTES)))
 
     def lose_dirty(self) -> None:
         """Fail a sync as Linux does: what was written is gone, and nobody will be told again."""

@@ -35,6 +35,10 @@ class JobLoop(Protocol):
 
     current_job: SimJob | None
 
+    def reached(self, name: str) -> None:
+        """Count something rare."""
+        ...
+
     def time(self) -> float:
         """Return virtual seconds since the start."""
         ...
@@ -104,6 +108,7 @@ class SimJob:
     def _complete(self) -> None:
         future = self.future
         if future.done():
+            self.loop.reached("disk: a job ends after its waiter was cancelled")
             return
         if self._error is None:
             future.set_result(self._value)

@@ -20,14 +20,15 @@ import heapq
 import sys
 import threading
 from asyncio.base_events import BaseEventLoop
+from collections import Counter
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from contextvars import Context, copy_context
 from random import Random
 from typing import Any, Final, TypeVar
 
 from srshell.simulation.jobs import SimJob, call_site
 from srshell.simulation.process import CURRENT_PROCESS, LifeState, ProcessKilled, SimProcess
+from srshell.simulation.tasks import SimFuture, SimTask, SimTimer, drop, is_dead, park, where
 
 T = TypeVar("T")
 
@@ -42,45 +43,6 @@ class Deadlock(Exception):
 
 class Runaway(Exception):
     """The limit of events was reached: something goes round in circles."""
-
-
-class SimFuture(asyncio.Future[Any]):
-    """A future whose place in a set does not depend on its address."""
-
-    __slots__ = ("number",)
-
-    #: Given by the loop: a constructor of our own would cost more than the rest.
-    number: int
-
-    def __hash__(self) -> int:
-        return self.number
-
-
-class SimTimer(asyncio.TimerHandle):
-    """A timer of this loop; the base class knows how to cancel it."""
-
-    __slots__ = ()
-
-    _scheduled: bool
-
-
-class SimTask(asyncio.Task[Any]):
-    """A task whose place in a set does not depend on its address."""
-
-    __slots__ = ("_number", "context")
-
-    _log_destroy_pending: bool
-    _log_traceback: bool
-
-    def __init__(self, work: Any, loop: SimLoop, context: Context, **options: Any) -> None:  # noqa: ANN401
-        """Take the next number."""
-        # The base class puts itself into a set.
-        self._number = loop.next_number()
-        self.context = context
-        super().__init__(work, loop=loop, context=context, **options)
-
-    def __hash__(self) -> int:
-        return self._number
 
 
 class SimLoop(BaseEventLoop):
@@ -126,6 +88,10 @@ class SimLoop(BaseEventLoop):
         self._tasks: list[SimTask] = []
         self._tasks_max = 256
         self._dead: list[SimProcess] = []
+        #: Processes that are stopped, as by SIGSTOP.
+        self._frozen: set[SimProcess] = set()
+        #: How often each rare thing happened.
+        self.probes: Counter[str] = Counter()
         #: Called after every event; what it raises ends the run.
         self.watch: Callable[[], None] | None = None
         #: How far the wall clock was put forward or back (seconds); timers do not follow it.
@@ -163,12 +129,26 @@ class SimLoop(BaseEventLoop):
         self._number += 1
         return self._number
 
+    def reached(self, name: str) -> None:
+        """Count something that has to happen now and then, or a test is worth nothing."""
+        self.probes[name] += 1
+
     # --- processes and tasks --------------------------------------------------------------------
 
     def process(self, name: str) -> SimProcess:
         """Start a process; a restarted one is a new process of the same name."""
         random = self.random(f"process {name} {self.next_number()}")
         return SimProcess(name, self, random, self._dead.append)
+
+    def freeze(self, process: SimProcess) -> None:
+        """Stop a process where it is, as SIGSTOP does; what happens to it waits for `thaw`."""
+        self._frozen.add(process)
+
+    def thaw(self, process: SimProcess) -> None:
+        """Let a process go on."""
+        self._frozen.discard(process)
+        parked, process.parked = process.parked, []
+        self._ready.extend(parked)
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""
@@ -200,7 +180,7 @@ class SimLoop(BaseEventLoop):
     def pending_tasks(self) -> list[str]:
         """Say where every task waits, for people."""
         return [
-            _where(task) for task in self._tasks if not task.done() and not _is_dead(task.context)
+            where(task) for task in self._tasks if not task.done() and not is_dead(task.context)
         ]
 
     # --- jobs -----------------------------------------------------------------------------------
@@ -282,7 +262,7 @@ class SimLoop(BaseEventLoop):
             raise error if error is not None else AssertionError(context["message"])
         for task in self._tasks:
             # The flag stands until somebody asks the task how it ended.
-            if task._log_traceback and not _is_dead(task.context):
+            if task._log_traceback and not is_dead(task.context):
                 task.result()
 
     def _run_once(self) -> None:
@@ -294,7 +274,9 @@ class SimLoop(BaseEventLoop):
             if handle._cancelled:
                 continue
             context = handle._context
-            if self._dead and _is_dead(context):
+            if self._dead and is_dead(context):
+                continue
+            if self._frozen and park(handle, self._frozen):
                 continue
             self.events += 1
             try:
@@ -328,7 +310,7 @@ class SimLoop(BaseEventLoop):
             timer._scheduled = False
             if timer._cancelled:
                 self._timer_cancelled_count -= 1
-            elif not (self._dead and _is_dead(timer._context)):
+            elif not (self._dead and is_dead(timer._context)):
                 self._now = max(self._now, when)
                 ready.append(timer)
         if not ready:
@@ -348,29 +330,8 @@ class SimLoop(BaseEventLoop):
             if process is not None:
                 process.state = LifeState.DEAD
         for task in pending:
-            _drop(task)
+            drop(task)
         super().close()
-
-
-def _is_dead(context: Context) -> bool:
-    process = context.get(CURRENT_PROCESS)
-    return process is not None and process.state is not LifeState.ALIVE
-
-
-def _drop(task: SimTask) -> None:
-    """Close a task's coroutine, so that its end is here and not wherever memory is collected."""
-    task._log_destroy_pending = False
-    work = task.get_coro()
-    if isinstance(work, Coroutine):
-        with suppress(BaseException):
-            task.context.run(work.close)
-
-
-def _where(task: SimTask) -> str:
-    """Say at which line a task waits."""
-    frames = task.get_stack()
-    place = " < ".join(f"{frame.f_code.co_name}:{frame.f_lineno}" for frame in reversed(frames))
-    return f"{task.get_name()} at {place or '?'}"
 
 
 def run_simulated(

@@ -60,6 +60,8 @@ class SimProcess:
     #: Operations that a dying process may still do before `ProcessKilled`.
     operations_left: int = attrs.field(default=0, init=False, repr=False)
     tasks: list[asyncio.Task[Any]] = attrs.field(factory=list, init=False, repr=False)
+    #: Events that wait for the end of a freeze; for the loop.
+    parked: list[asyncio.Handle] = attrs.field(factory=list, init=False, repr=False)
     #: Jobs that have had no effect yet, in order of submission.
     jobs: dict[Job, None] = attrs.field(factory=dict, init=False, repr=False)
     _at_death: dict[Callable[[], None], None] = attrs.field(factory=dict, init=False, repr=False)
