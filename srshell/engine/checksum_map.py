@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from srshell.codec.checksum_page import (
     BLOCK_BYTES,
@@ -129,6 +129,20 @@ class ChecksumMap:
             checksums[index] = checksum
             self._stale.add((volume, page))
 
+    def put_all(self, volume: int, checksums: Mapping[int, int]) -> None:
+        """Record what many blocks that were loaded hold now, as `put` does."""
+        if not self.keeps(volume):
+            return
+        pages = self._pages
+        touched: dict[int, array[int]] = {}
+        for block, checksum in checksums.items():
+            index = block // CHECKSUMS_PER_PAGE
+            page = touched.get(index)
+            if page is None:
+                page = touched[index] = pages[volume, index]
+            page[block % CHECKSUMS_PER_PAGE] = checksum
+        self._stale.update((volume, index) for index in touched)
+
     def put_zeros(self, volume: int, first: int, end: int, *, if_unknown: bool = False) -> None:
         """Record that whole blocks that were loaded read as zeros now.
 
@@ -189,7 +203,7 @@ class ChecksumMap:
     def _evict(self) -> None:
         """Let go of the pages that were read first and that disk holds as they are."""
         excess = len(self._pages) - _PAGES_KEPT_MAX
-        if excess > 0:
+        if excess > 0 and not self._loading.locked():
             clean = [page for page in self._pages if page not in self._stale]
             for page in clean[:excess]:
                 del self._pages[page]

@@ -12,7 +12,7 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import attrs
 
@@ -28,7 +28,7 @@ _ZERO_BLOCK = memoryview(bytes(BLOCK_BYTES))
 
 @attrs.define
 class _Block:
-    """What a batch makes of one block: a base (None: what the volume holds) and parts over it."""
+    """What becomes of a block: a base (None: what the volume holds) and parts laid over it."""
 
     base: Buffer | None
     parts: list[tuple[int, Buffer]] = attrs.field(factory=list)
@@ -37,8 +37,6 @@ class _Block:
         """Return the block as it will be; ``found`` is what the volume holds."""
         base = found if self.base is None else self.base
         assert base is not None
-        if not self.parts:
-            return base
         whole = bytearray(base)
         for start, part in self.parts:
             whole[start : start + len(part)] = part
@@ -50,16 +48,24 @@ class _Plan:
 
     def __init__(self, size_bytes: int) -> None:
         self._size_bytes = size_bytes
-        self.blocks: dict[int, _Block] = {}
-        #: Whole blocks that read as zeros, but for those in ``blocks``.
+        #: Blocks that are written whole: the last content of each.
+        self.whole: dict[int, Buffer] = {}
+        #: Blocks of which parts are written; none of them is in ``whole``.
+        self.parts: dict[int, _Block] = {}
+        #: Whole blocks that read as zeros, but for those in ``whole`` and ``parts``.
         self.zeros: list[tuple[int, int]] = []
 
     def add(self, record: Record) -> None:
         """Add the record with the next LSN."""
-        if record.kind is RecordKind.WRITE:
-            self._write(record.offset, memoryview(record.payload))
-        else:
+        if record.kind is not RecordKind.WRITE:
             self._clear(record.offset, record.offset + record.length)
+            return
+        block, start = divmod(record.offset, BLOCK_BYTES)
+        if start == 0 and record.length == BLOCK_BYTES:
+            # Most writes are one block: no views, no arithmetic.
+            self._set(block, record.payload)
+        else:
+            self._write(record.offset, memoryview(record.payload))
 
     def _write(self, offset: int, payload: memoryview) -> None:
         position, end = 0, len(payload)
@@ -69,16 +75,22 @@ class _Plan:
             part = payload[position : position + size_bytes - start]
             position += len(part)
             if len(part) == size_bytes:
-                self.blocks[block] = _Block(part)
+                self._set(block, part)
             else:
                 self._part(block, start, part)
 
+    def _set(self, block: int, content: Buffer) -> None:
+        self.whole[block] = content
+        if self.parts:
+            self.parts.pop(block, None)
+
     def _part(self, block: int, start: int, part: Buffer) -> None:
-        found = self.blocks.get(block)
+        found = self.parts.get(block)
         if found is None:
-            zero = any(first <= block < end for first, end in self.zeros)
-            size_bytes = min(BLOCK_BYTES, self._size_bytes - block * BLOCK_BYTES)
-            found = self.blocks[block] = _Block(_ZERO_BLOCK[:size_bytes] if zero else None)
+            base = self.whole.pop(block, None)
+            if base is None and any(first <= block < end for first, end in self.zeros):
+                base = _ZERO_BLOCK[: self._size_bytes - block * BLOCK_BYTES]
+            found = self.parts[block] = _Block(base)
         found.parts.append((start, part))
 
     def _clear(self, offset: int, end: int) -> None:
@@ -87,49 +99,44 @@ class _Plan:
         last = max(first, last)
         self._write(offset, _ZERO_BLOCK[: min(end, first * BLOCK_BYTES) - offset])
         if first < last:
-            for block in [block for block in self.blocks if first <= block < last]:
-                del self.blocks[block]
+            for blocks in (self.whole, self.parts):
+                for block in [block for block in blocks if first <= block < last]:
+                    del blocks[block]
             self.zeros.append((first, last))
         if end > last * BLOCK_BYTES:
             self._write(last * BLOCK_BYTES, _ZERO_BLOCK[: end - last * BLOCK_BYTES])
-
-    def touched(self) -> Iterable[int]:
-        """Give every block whose checksum changes."""
-        yield from self.blocks
-        for first, end in self.zeros:
-            yield from range(first, end)
 
 
 async def apply(core: Core, records: Sequence[Record]) -> None:
     """Write committed records, given in LSN order, into the volumes.  Raises StorageError."""
     plans: dict[int, _Plan] = {}
     for record in records:
-        volume = record.volume
-        if core.checksums.keeps(volume):
-            if volume not in plans:
-                plans[volume] = _Plan(core.volumes.layouts[volume].size_bytes)
-            plans[volume].add(record)
-    sums = [(volume, plan, await _sums(core, volume, plan)) for volume, plan in plans.items()]
+        plan = plans.get(record.volume)
+        if plan is None:
+            plan = plans[record.volume] = _Plan(core.volumes.layouts[record.volume].size_bytes)
+        plan.add(record)
+    kept = [(volume, plan) for volume, plan in plans.items() if core.checksums.keeps(volume)]
+    sums = [(volume, plan, await _sums(core, volume, plan)) for volume, plan in kept]
     await core.volumes.apply(records)
     for volume, plan, found in sums:
-        await core.checksums.load(volume, plan.touched())
         for first, end in plan.zeros:
+            await core.checksums.load(volume, range(first, end))
             core.checksums.put_zeros(volume, first, end)
-        for block, checksum in found.items():
-            core.checksums.put(volume, block, checksum)
+        await core.checksums.load(volume, found)
+        core.checksums.put_all(volume, found)
 
 
 async def _sums(core: Core, volume: int, plan: _Plan) -> dict[int, int]:
     """Return the checksum that each block of the plan will have."""
-    wanted = [block for block, made in plan.blocks.items() if made.base is None]
-    found: dict[int, bytes] = {}
-    if wanted:
-        found = dict(zip(wanted, await _read_blocks(core, volume, wanted), strict=True))
-        await core.checksums.load(volume, wanted)
+    sums = {block: block_checksum(content) for block, content in plan.whole.items()}
+    if not plan.parts:
+        return sums
+    wanted = [block for block, made in plan.parts.items() if made.base is None]
+    found = dict(zip(wanted, await _read_blocks(core, volume, wanted), strict=True))
+    await core.checksums.load(volume, wanted)
     # Beside a copy a block may be older than the record; the copy will bring it.
     checks = core.superblock.data is ReplicaData.CONSISTENT
-    sums: dict[int, int] = {}
-    for block, made in plan.blocks.items():
+    for block, made in plan.parts.items():
         before = found.get(block)
         checksum = block_checksum(made.content(before))
         if before is not None and checks:
