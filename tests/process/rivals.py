@@ -8,11 +8,10 @@ Always true:
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -238,23 +237,16 @@ async def settle(rivals: Rivals, keep: str) -> None:
     pair.ledger = rivals.ledgers[keep]
     assert await pair.in_sync() == keep
     await equal(pair, pair.ledger)
-    branch = read_branch(Path(resolved.branch), f"vol{lose}")
+    branch = (await pair.client.branch(resolved.branch)).branch
+    (image,) = branch.volumes
+    data = _content(image.path)
     for unit, content in rivals.own_units(lose).items():
-        assert branch(unit * UNIT_BYTES) == content, f"the branch lacks unit {unit}"
+        start = unit * UNIT_BYTES
+        assert data[start : start + UNIT_BYTES] == content, f"the branch lacks unit {unit}"
 
 
-def read_branch(description: Path, volume: str) -> Callable[[int], bytes | None]:
-    """Return what reads a unit of a branch; None where the branch holds nothing of its own."""
-    said: dict[str, Any] = json.loads(description.read_text())
-    (file,) = [each for each in said["files"] if each["volume"] == volume]
-    data, ranges = Path(file["path"]).read_bytes(), file["ranges"]
-
-    def read(start: int) -> bytes | None:
-        if any(first <= start < first + length for first, length in ranges):
-            return data[start : start + UNIT_BYTES]
-        return None
-
-    return read
+def _content(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
 async def equal(pair: FabricPair, ledger: Ledger) -> None:
