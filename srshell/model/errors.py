@@ -4,7 +4,8 @@ Always true:
 
 (1) The code is in `srshell.model.codes`; the sentence and the rule come from there.
 (2) ``mend`` is one line that can be run as it stands; at the least it explains the code.
-(3) The error renders itself: no traceback reaches a person who made a mistake.
+(3) The error renders itself: no traceback reaches a person who made a mistake, and no control
+    character of a name or of the system's answer reaches a terminal.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from srshell.model.codes import CODES, ErrorCode
+from srshell.model.printable import printable
 
 #: Schema of the JSON object that stands for an error on the wire and on stderr.
 ERROR_SCHEMA = "srshell.error/1"
@@ -97,10 +99,11 @@ class SrError(Exception):
         """The error as a person reads it: the sentence, then rule, facts and mend."""
         rule = f"{self.rule} (R{self.article_rule})" if self.article_rule else self.rule
         labelled = (("rule", rule), ("facts", self.facts), ("mend", self.mend))
-        return [str(self), *(f"  {label:<6} {text}" for label, text in labelled if text)]
+        rows = (f"  {label:<6} {printable(text)}" for label, text in labelled if text)
+        return [str(self), *rows]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.message}"
+        return printable(f"{self.code} {self.message}")
 
     def __repr__(self) -> str:
         return f"SrError({self.code!r}, {self.message!r}, facts={self.facts!r})"

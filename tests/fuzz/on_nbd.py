@@ -123,6 +123,8 @@ def _request(dice: random.Random) -> bytes:
     command = dice.choice((0, 0, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 300))
     offset = dice.randrange(0, 1 << 20, 512) if dice.random() < 0.6 else boundary(dice) % (1 << 64)
     length = dice.choice((512, 4096, 65536)) if dice.random() < 0.7 else boundary(dice) % (1 << 32)
+    if dice.random() < 0.05:
+        length = _REQUEST_BYTES_MAX + dice.choice((0, 1, 512))
     flags = 0 if dice.random() < 0.6 else dice.randrange(64)
     if command == wire.FLUSH and dice.random() < 0.7:
         offset = length = 0

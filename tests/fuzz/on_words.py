@@ -224,9 +224,9 @@ class LabelTarget:
             label = json.loads(seed)
         except ValueError:
             return mutated(dice, seed, seeds)
-        rows = [label, *label.get("volumes", ())] if isinstance(label, dict) else []
-        for row in rows:
-            for key in list(row):
+        volumes = label.get("volumes") if isinstance(label, dict) else None
+        for row in (label, *(volumes if isinstance(volumes, list) else ())):
+            for key in list(row) if isinstance(row, dict) else ():
                 if dice.random() < 0.15:
                     row[key] = _value(dice)
         return json.dumps(label).encode()

@@ -9,6 +9,7 @@ from tests.fuzz.harness import Target
 from tests.fuzz.on_disk import LogTarget, SuperblockTarget, bitmap_target, checksums_target
 from tests.fuzz.on_link import LinkTarget
 from tests.fuzz.on_nbd import NbdTarget
+from tests.fuzz.on_text import TextTarget
 from tests.fuzz.on_words import ControlTarget, LabelTarget, MagicTarget, RpcTarget
 
 TARGETS: Final[dict[str, Callable[[], Target]]] = {
@@ -22,4 +23,5 @@ TARGETS: Final[dict[str, Callable[[], Target]]] = {
     "control": ControlTarget,
     "rpc": RpcTarget,
     "label": LabelTarget,
+    "text": TextTarget,
 }

@@ -12,7 +12,8 @@ from srshell.fabric.pages.branches import BRANCH_PAGES
 from srshell.fabric.pages.groups import GROUP_PAGES
 from srshell.fabric.pages.running import RUNNING_PAGES
 from srshell.fabric.pages.storage import STORAGE_PAGES
-from srshell.fabric.pages.words import Page, Report, clean, printable, progress_line
+from srshell.fabric.pages.words import Page, Report, clean, progress_line
+from srshell.model.printable import printable
 
 __all__ = ["PAGES", "Page", "Report", "page_of", "printable", "progress_line"]
 

@@ -9,13 +9,13 @@ Always true:
 from __future__ import annotations
 
 import time
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from srshell.model.geometry import format_size
+from srshell.model.printable import printable
 
 #: A report as `json.loads` gives it.
 Report = Mapping[str, Any]
@@ -41,11 +41,6 @@ def clean(page: Page) -> Page:
         rows=tuple(tuple(printable(cell) for cell in row) for row in page.rows),
         lines=tuple(printable(line) for line in page.lines),
     )
-
-
-def printable(text: str) -> str:
-    """Text in which control, format and surrogate characters are shown as ``?``."""
-    return "".join("?" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in text)
 
 
 def size(value: object) -> str:

@@ -1,1 +1,0 @@
-"""Random input for everything that reads bytes or words of others."""
