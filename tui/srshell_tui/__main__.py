@@ -68,7 +68,8 @@ def _options(call: Call, around: Surroundings) -> Options:
 def _dash(call: Call, around: Surroundings) -> int:
     """Watch until the person quits."""
     options = _options(call, around)
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    # Textual reads standard input and writes to standard error.
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     if call.arguments.get("plain") or choose_plain(os.environ, terminal=terminal):
         from srshell_tui.plain import PlainDashboard  # noqa: PLC0415 - without Textual
 
