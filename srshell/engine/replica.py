@@ -179,7 +179,15 @@ class Replica:
                 return
             epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
             tail_lsn, now_unix = core.log.durable_lsn, core.world.wall_seconds()
-            await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
+            if source.flushed_lsn > source.acked_lsn:
+                core.acknowledged_alone()  # the write that waits: it is, once this is durable
+            try:
+                await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
+            except reigns.RefusedStep as error:
+                core.tell("epoch", f"cannot go alone: {error}; writes wait for the peer")
+                self.carry_out(source.handle(machine.PartRefused(core.superblock.unclean)))
+                core.wake()
+                return
             core.tell("epoch", f"alone in epoch {epoch.number}", epoch=epoch.number)
             self.carry_out(source.handle(machine.AloneDurable()))
 
