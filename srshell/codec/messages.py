@@ -24,7 +24,7 @@ import msgspec
 
 from srshell.codec.checksum import Buffer, crc32
 from srshell.codec.errors import FormatError
-from srshell.model.replica import Era, Standing
+from srshell.model.replica import Era, OnPeerLoss, Standing
 
 PROTOCOL: Final = 1
 VERSION: Final = 1
@@ -78,7 +78,7 @@ class Rejoin(_Wire, frozen=True):
     copy: bool
     compare: bool
     copy_id: str
-    policy: str
+    policy: OnPeerLoss
 
 
 class Rejoined(_Wire, frozen=True):
@@ -183,14 +183,14 @@ class FenceClosed(_Wire, frozen=True):
 class Policy(_Wire, frozen=True):
     """What I am about to allow myself; I wait until you hold it."""
 
-    on_peer_loss: str
+    on_peer_loss: OnPeerLoss
     may_ack_alone: bool
 
 
 class PolicyStored(_Wire, frozen=True):
     """I hold it, durably."""
 
-    on_peer_loss: str
+    on_peer_loss: OnPeerLoss
     may_ack_alone: bool
 
 

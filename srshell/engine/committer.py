@@ -156,7 +156,7 @@ class Committer:
         """Keep what waits for the peer below half of the log, and memory bounded."""
         core = self._core
         assert core.source is not None
-        if core.overlay.payload_bytes > core.world.limits.unapplied_bytes:
+        if core.overlay.held_bytes > core.world.limits.unapplied_bytes:
             return True
         if core.source.phase in ACKS_ALONE:
             return False
@@ -180,13 +180,14 @@ class Committer:
         source = core.source
         # Writes that were failed or cancelled meanwhile are not made after all.
         batch = [waiting for waiting in self._taken if not waiting.done.done()]
-        self._taken = []
         if not batch:
+            self._taken = []
             return
         admitted = source is not None and source.phase in ADMITS_WRITES and not self.sealed_by
         locked = self.locked and any(map(self._is_locked, batch))
         if source is None or not admitted or locked:
             # The role, the seal or a lock changed while this waited: decide again.
+            self._taken = []
             self._queue.extendleft(reversed(batch))
             return
         first_lsn = source.last_lsn + 1
@@ -206,6 +207,7 @@ class Committer:
         body = pack_body(core.superblock.history[-1].epoch.number, first_lsn, records)
         source.handle(FrameBuilt(body.last_lsn))
         self._unacked.extend(batch)
+        self._taken = []
         for record in records:
             core.overlay.add(record)
         self._offer(body)

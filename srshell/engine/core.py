@@ -134,6 +134,12 @@ class Core:
         """Tell whether the log takes a frame of that size now."""
         return not self.log_is_crowded and self.log.has_room(total_bytes)
 
+    @property
+    def credit_bytes(self) -> int:
+        """Return how much of the log a primary may fill now; also bounds what waits in memory."""
+        spare_bytes = 2 * self.world.limits.unapplied_bytes - self.overlay.held_bytes
+        return max(0, min(self.ring.free_bytes, spare_bytes))
+
     def log_may_overrun(self) -> bool:
         """Tell whether marked blocks may stand in for log records that the peer lacks."""
         return self.source is not None and self.source.phase is Phase.ALONE
@@ -147,6 +153,9 @@ class Core:
         """
 
         def changed(current: Superblock) -> Superblock:
+            # Whoever waited for another write may find that this side failed meanwhile: what the
+            # superblock says of that must not be taken back.
+            self.check_usable()
             ring = self.ring
             ring.forget_through(forget_lsn)
             pointed = attrs.evolve(
@@ -163,7 +172,6 @@ class Core:
             )
             return _with_times(change(pointed))
 
-        self.check_usable()
         try:
             superblock = await uninterrupted(self.superblocks.write(changed))
         except StorageError as error:
@@ -270,13 +278,19 @@ class Core:
                 "SR9220", facts=self.failure, operation="replication", file=self.log_path
             )
         if self.closing:
-            raise SrError.make("SR9224", volume=self.superblock.group, reason="it is being closed")
+            raise self._closed()
+
+    def _closed(self) -> SrError:
+        return SrError.make("SR9224", volume=self.superblock.group, reason="it is being closed")
 
     def fail(self, error: StorageError | FormatError | str) -> SrError:
         """Stop for good: a device error fails the replica and is never retried.
 
         Returns the error.
         """
+        if self.closing and isinstance(error, StorageError) and error.errno_name == "CLOSED":
+            # A file that this side has closed by itself is no device that failed.
+            return self._closed()
         first = not self.failure
         if first:
             self.failure = str(error)

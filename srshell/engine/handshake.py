@@ -80,6 +80,8 @@ class Handshake:
 
     def __init__(self, core: Core, parts: Parts, link: Link, session: str) -> None:
         """Begin; ``session`` names the link in both journals."""
+        #: Set when the peer has said that it is there and what it concludes.
+        self.met = False
         self._core = core
         self._parts = parts
         self._link = link
@@ -159,6 +161,7 @@ class Handshake:
         mirrored = decision.mirrored()
         expected = (mirrored.relation.value, mirrored.amount.value, mirrored.common_lsn)
         said = (theirs_verdict.relation, theirs_verdict.amount, theirs_verdict.common_lsn)
+        self.met = True
         if said != expected:
             raise Incompatible("disagree", f"this side expects {expected}, the peer says {said}")
         return decision
@@ -239,7 +242,7 @@ class Handshake:
                     fresh,
                     superblock.compare,
                     superblock.copy_id,
-                    superblock.on_peer_loss.value,
+                    superblock.on_peer_loss,
                 )
             )
         rejoined = await self._expect(Rejoined)
@@ -271,12 +274,7 @@ class Handshake:
         if copying and not core.superblock.alone:
             epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
             now_unix = core.world.wall_seconds()
-
-            def alone(superblock: Superblock) -> Superblock:
-                known = reigns.without_older(superblock, theirs)
-                return reigns.go_alone(known, epoch, tail_lsn, now_unix)
-
-            await core.persist(alone)
+            await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
             if core.source is not None:
                 self._parts.carry_out(core.source.handle(machine.AloneDurable()))
 
@@ -340,8 +338,9 @@ class Handshake:
         newest = max((era.epoch.number for era in rejoin.history), default=0)
         if newest < core.superblock.promised_epoch and not core.superblock.yields:
             self._refuse("SR6002", f"epoch {newest} is older than {core.superblock.promised_epoch}")
+        _check_rejoin(rejoin, decision)
         await rejoin_source(core, self._parts, rejoin, decision)
-        self._link.send(Rejoined(core.log.durable_lsn, core.ring.free_bytes))
+        self._link.send(Rejoined(core.log.durable_lsn, core.credit_bytes))
         return Agreement(
             ReplicaRole.SECONDARY,
             decision,
@@ -365,6 +364,15 @@ class Handshake:
                 end = first + len(piece) == len(bits) and volume == len(core.dirty.bits) - 1
                 self._link.send(Dirty(volume, first_page, end), [piece.tobytes()])
                 await self._link.drain()
+
+
+def _check_rejoin(rejoin: Rejoin, decision: Decision) -> None:
+    """Refuse orders that the verdict of both sides does not lead to."""
+    copy = decision.amount in _COPIES and decision.amount is not Amount.RESUME
+    if rejoin.copy is not copy:
+        raise LinkClosed(f"told to {'' if rejoin.copy else 'not '}copy for {decision.amount.value}")
+    if not copy and rejoin.truncate_lsn != decision.common_lsn:
+        raise LinkClosed(f"told to cut at {rejoin.truncate_lsn}, not at {decision.common_lsn}")
 
 
 def _flow(core: Core, decision: Decision) -> Flow | None:

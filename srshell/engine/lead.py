@@ -33,7 +33,7 @@ from srshell.engine.copier import Copier
 from srshell.engine.core import Core
 from srshell.engine.sender import Sender
 from srshell.model.errors import SrError
-from srshell.model.replica import Era
+from srshell.model.replica import Era, OnPeerLoss
 from srshell.replication import source as machine
 from srshell.transport.link import Link, LinkClosed
 
@@ -70,10 +70,14 @@ class Lead:
         await asyncio.gather(*(self._until_closed(task) for task in tasks))
 
     async def _until_closed(self, task: Coroutine[None, None, None]) -> None:
-        with suppress(LinkClosed, SrError):
+        try:
             await task
-            return
-        self.close("the link ended")
+        except (LinkClosed, SrError):
+            self.close("the link ended")
+        except BaseException:
+            # Whoever waits at the other end must not take this side for alive.
+            self.close("an internal error")
+            raise
 
     def close(self, reason: str) -> None:
         """Close the link and wake everything that waits for it."""
@@ -131,8 +135,8 @@ class Lead:
         source = self._core.source
         if source is None:
             return
-        if lsn > source.last_lsn:
-            raise LinkClosed(f"the peer confirms LSN {lsn}, which was never given out")
+        if lsn >= self.sender.next_lsn:
+            raise LinkClosed(f"the peer confirms LSN {lsn}, which it was never sent")
         self.sender.confirmed(lsn, peer_bytes_free)
         self._decide(machine.PeerConfirmed(lsn, self._core.ring.bytes_after(lsn)))
 
@@ -177,7 +181,7 @@ class Lead:
         self._asked += 1
         return self._asked
 
-    async def tell_policy(self, on_peer_loss: str, *, may_ack_alone: bool) -> None:
+    async def tell_policy(self, on_peer_loss: OnPeerLoss, *, may_ack_alone: bool) -> None:
         """Make durable at the peer what this side is about to allow itself.  Raises LinkClosed."""
         await self.ask(Policy(on_peer_loss, may_ack_alone), "policy")
 

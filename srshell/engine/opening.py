@@ -41,7 +41,7 @@ async def open_core(log_path: str, world: World, partnership: str = "", array: s
         # a failed sync of that process lost is clean in the cache, and is read from the device.
         await device.sync()
         await device.drop_cache(0, device.size())
-        log = await scan_log(device)
+        log = await scan_log(device, unapplied=True)
         _check_identity(log.superblock, log_path, partnership, array)
         volumes = await VolumeSet.open(log.superblock.volumes, world.data_disk)
     except BaseException:

@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from srshell.codec.log_frame import Record, RecordKind
 
 BLOCK_BYTES = 4096
+#: What a record takes in memory beside its payload, about.
+RECORD_BYTES = 512
 #: Writes are shorter; zeros and trims may be as long as a volume.
 _WIDE_BLOCKS = 256
 _VOLUME_SHIFT = 52  # a key is the volume's number above the block's
@@ -31,6 +33,11 @@ class Overlay:
         self._wide: list[Record] = []
         self.records: deque[Record] = deque()
         self.payload_bytes = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Return how much memory the records take, about."""
+        return self.payload_bytes + RECORD_BYTES * len(self.records)
 
     def add(self, record: Record) -> None:
         """Add the record with the next LSN."""

@@ -11,7 +11,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 
 from srshell.codec.messages import Hello, Refused
@@ -58,6 +58,7 @@ class PeerLink:
         self.peer_split: Divergence | None = None
         self.flow: Flow | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._meeting: Link | None = None
         self._timeout: asyncio.TimerHandle | None = None
         self._retry = asyncio.Event()
         self._settling: asyncio.TimerHandle | None = None
@@ -142,7 +143,7 @@ class PeerLink:
             async with core.transition:
                 try:
                     handshake = Handshake(core, self._parts, link, session)
-                    agreement = await self._timed(link, handshake.run(hello))
+                    agreement = await self._timed(link, handshake, hello)
                     serving = self._begin(link, agreement)
                 except Incompatible as error:
                     link.close()
@@ -161,17 +162,29 @@ class PeerLink:
         # Whoever brought the link may go away: the link's tasks end by themselves, never half-way.
         await asyncio.shield(serving)
 
-    async def _timed(self, link: Link, handshake: Coroutine[None, None, Agreement]) -> Agreement:
-        """Close the link of a handshake that takes too long.
+    async def _timed(self, link: Link, handshake: Handshake, hello: Hello | None) -> Agreement:
+        """Close the link of a handshake that takes too long, or with a peer that says nothing.
 
+        A frozen peer answers no Hello, and this side's writes wait for the end of the handshake.
         The handshake is not cancelled: what it writes to the disk it must also remember.
         """
-        seconds = self._core.world.limits.handshake_seconds
-        timer = asyncio.get_running_loop().call_later(seconds, link.close)
+        limits, loop = self._core.world.limits, asyncio.get_running_loop()
+
+        def close_unless_met() -> None:
+            if not handshake.met:
+                link.close()
+
+        timers = (
+            loop.call_later(limits.peer_timeout_seconds, close_unless_met),
+            loop.call_later(limits.handshake_seconds, link.close),
+        )
+        self._meeting = link
         try:
-            return await uninterrupted(handshake)
+            return await uninterrupted(handshake.run(hello))
         finally:
-            timer.cancel()
+            self._meeting = None
+            for timer in timers:
+                timer.cancel()
 
     def _begin(self, link: Link, agreement: Agreement) -> asyncio.Task[None]:
         """Start serving; the caller holds ``transition``: nothing happened since the agreement."""
@@ -297,6 +310,11 @@ class PeerLink:
         if serving is not None and not serving.done():
             with suppress(LinkClosed, SrError):
                 await serving
+
+    def give_up_meeting(self) -> None:
+        """End a handshake that is under way: whoever calls waits for ``linking`` next."""
+        if self._meeting is not None:
+            self._meeting.close()
 
     async def close(self, reason: str) -> None:
         """End the link, if there is one; the caller holds ``linking``."""

@@ -33,7 +33,7 @@ class RecoveredLog:
 
     superblock: Superblock
     frames: tuple[HeldFrame, ...]
-    records: tuple[Record, ...]  # all held records, oldest first
+    records: tuple[Record, ...]  # the records that were asked for, oldest first
     tail_lsn: int
     tail_position: int
     tail_chain: int
@@ -56,8 +56,12 @@ async def read_log(log_path: str, disk: Disk) -> RecoveredLog:
         await file.close()
 
 
-async def scan_log(file: BlockFile) -> RecoveredLog:
-    """Read superblock and log of an open log volume.  Raises SrError SR9210-SR9212."""
+async def scan_log(file: BlockFile, *, unapplied: bool = False) -> RecoveredLog:
+    """Read superblock and log of an open log volume.  Raises SrError SR9210-SR9212.
+
+    ``unapplied``: keep only the records that the volumes may lack, in memory; the log may be larger
+    than that.
+    """
     superblock = await read_superblock(file)
     if superblock is None:
         facts = f"{file.path} is blank"
@@ -65,7 +69,7 @@ async def scan_log(file: BlockFile) -> RecoveredLog:
             "SR9210", facts=facts, mend="srshell status", group=file.path, array="this site"
         )
     _check_length(file, superblock)
-    scan = LogScan(superblock)
+    scan = LogScan(superblock, superblock.checkpoint_lsn if unapplied else 0)
     reader = _Reader(file, superblock)
     while scan.wanted is not None:
         scan.feed(await reader.read(scan.wanted.offset, scan.wanted.length))

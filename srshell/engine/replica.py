@@ -52,6 +52,9 @@ class Replica:
         self.peer_link = PeerLink(core, self, self.applier, lambda: self.committer, self.carry_out)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
+        #: When an owner was heard last, by the loop's clock, and the end of a seal if none is.
+        self.owner_heard_at = 0.0
+        self.seal_timer: asyncio.TimerHandle | None = None
         core.on_failure.append(self._failed)
         core.on_space.append(self._poke_committer)
 
@@ -179,15 +182,7 @@ class Replica:
                 return
             epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
             tail_lsn, now_unix = core.log.durable_lsn, core.world.wall_seconds()
-            if source.flushed_lsn > source.acked_lsn:
-                core.acknowledged_alone()  # the write that waits: it is, once this is durable
-            try:
-                await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
-            except reigns.RefusedStep as error:
-                core.tell("epoch", f"cannot go alone: {error}; writes wait for the peer")
-                self.carry_out(source.handle(machine.PartRefused(core.superblock.unclean)))
-                core.wake()
-                return
+            await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
             core.tell("epoch", f"alone in epoch {epoch.number}", epoch=epoch.number)
             self.carry_out(source.handle(machine.AloneDurable()))
 
@@ -199,6 +194,8 @@ class Replica:
                 return
             history = reigns.shortened(core.superblock.history)
             confirmed_lsn = source.confirmed_lsn
+            # The peer holds all that was acknowledged; marks that are left say nothing any more.
+            core.dirty.clear_all()
             await core.persist(lambda sb: reigns.in_sync(sb, history, confirmed_lsn))
             self.peer_link.flow = None
             core.tell("state", "in sync: each acknowledged write is in both logs", lsn=lsn)
@@ -294,6 +291,10 @@ class Replica:
         """Admit no more writes and drain; see `role_changes.seal`."""
         return await role_changes.seal(self, operation)
 
+    def owner_heard(self) -> None:
+        """Note that an owner lives; see `role_changes.owner_heard`."""
+        role_changes.owner_heard(self)
+
     def unseal(self, operation: str) -> None:
         """Admit writes again; see `role_changes.unseal`."""
         role_changes.unseal(self, operation)
@@ -356,6 +357,9 @@ class Replica:
 
     async def _close(self) -> None:
         core = self.core
+        if self.seal_timer is not None:
+            self.seal_timer.cancel()
+        self.peer_link.give_up_meeting()
         async with self.peer_link.linking:
             await self.peer_link.close("this side closes")
             with suppress(SrError):

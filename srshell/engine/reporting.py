@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from srshell.model.replica import (
-    CopyProgress,
-    Flow,
-    LinkState,
-    OnPeerLoss,
-    ReplicaData,
-    ReplicaReport,
-)
+from srshell.model.replica import CopyProgress, Flow, LinkState, ReplicaData, ReplicaReport
 from srshell.replication.source import Phase
 
 if TYPE_CHECKING:
@@ -35,9 +28,6 @@ def report_of(replica: Replica) -> ReplicaReport:
     acked_lsn = source.acked_lsn if source else core.committed_lsn
     confirmed_lsn = core.confirmed_lsn
     unconfirmed = max(0, acked_lsn - confirmed_lsn) if source is not None else 0
-    lost = superblock.lost_unix or None
-    if source is not None and source.alone and lost is None and superblock.started:
-        lost = None if superblock.full_copy else superblock.lost_unix or None
     return ReplicaReport(
         partnership=superblock.partnership,
         group=superblock.group,
@@ -75,7 +65,7 @@ def report_of(replica: Replica) -> ReplicaReport:
         split=link.split,
         peer_split=link.peer_split,
         progress=_progress(replica),
-        lost_unix=lost,
+        lost_unix=superblock.lost_unix or None,
         unconfirmed_writes=unconfirmed,
         unconfirmed_bytes=core.ring.bytes_after(confirmed_lsn) if unconfirmed else 0,
         writes_total=replica.committer.writes_total,
@@ -107,8 +97,6 @@ def _waiting_on(replica: Replica) -> str:
     source = replica.core.source
     if source is None:
         return "" if replica.peer_link.is_open else "the primary"
-    if source.phase is Phase.HELD and source.on_peer_loss is OnPeerLoss.CONTINUE:
-        return "the peer: the history of epochs is full, no new one can begin (SR6025)"
     return _WAITING_ON.get(source.phase, "")
 
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from srshell.codec.superblock import SLOT_COUNT
 from srshell.engine.formatting import wipe_log
 from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaData, ReplicaRole, Superblock
 from srshell.replication import reigns
 from srshell.replication import source as machine
-from srshell.replication.source import ACKS_ALONE, LINKED, Phase
+from srshell.replication.source import ACKS_ALONE, Phase
 from srshell.storage import StorageError
 from srshell.transport.link import LinkClosed
 
@@ -52,6 +53,7 @@ async def seal(replica: Replica, operation: str) -> int:
     if source.phase is not Phase.LIVE:
         raise SrError.make("SR6013", group=core.superblock.group, state=source.phase.name.lower())
     committer.sealed_by = operation
+    owner_heard(replica)
     core.wake()
     try:
         while source.acked_lsn < source.last_lsn:
@@ -61,7 +63,7 @@ async def seal(replica: Replica, operation: str) -> int:
         # Also when whoever asked lost patience: nobody would ever take this seal away.
         unseal(replica, operation)
         raise
-    _unseal_later(replica, operation)
+    _unseal_later(replica, operation, core.world.limits.seal_seconds)
     core.tell("state", f"sealed at LSN {source.last_lsn}", lsn=source.last_lsn)
     return source.last_lsn
 
@@ -76,14 +78,37 @@ def _is_live(replica: Replica, source: machine.Source) -> bool:
     return replica.core.source is source and source.phase is Phase.LIVE
 
 
-def _unseal_later(replica: Replica, operation: str) -> None:
+def owner_heard(replica: Replica) -> None:
+    """Keep a seal for longer: its owner lives."""
+    replica.owner_heard_at = asyncio.get_running_loop().time()
+
+
+def _unseal_later(replica: Replica, operation: str, delay_seconds: float) -> None:
+    """Take the seal away when no owner was heard for as long as a seal lasts."""
+    loop = asyncio.get_running_loop()
+    if replica.seal_timer is not None:
+        replica.seal_timer.cancel()
+
     def expire() -> None:
+        replica.seal_timer = None
+        if replica.committer.sealed_by != operation:
+            return
+        lasts_seconds = replica.core.world.limits.seal_seconds
+        left_seconds = replica.owner_heard_at + lasts_seconds - loop.time()
+        if left_seconds > 0:
+            _unseal_later(replica, operation, left_seconds)
+        else:
+            replica.spawn(_expire(replica, operation))
+
+    replica.seal_timer = loop.call_later(delay_seconds, expire)
+
+
+async def _expire(replica: Replica, operation: str) -> None:
+    # A demotion under way ends first, and none begins later: see `demote`.
+    async with replica.core.transition:
         if replica.committer.sealed_by == operation and replica.core.source is not None:
             replica.core.tell("state", "unsealed: no owner was heard")
             unseal(replica, operation)
-
-    loop = asyncio.get_running_loop()
-    loop.call_later(replica.core.world.limits.seal_seconds, expire)
 
 
 def unseal(replica: Replica, operation: str) -> None:
@@ -116,6 +141,7 @@ async def demote(replica: Replica, operation: str, new_epoch: int) -> int:
             source = core.source
             if (
                 source is None
+                or replica.committer.sealed_by != operation  # it may have ended meanwhile
                 or source.acked_lsn < source.last_lsn
                 or not _is_live(replica, source)
             ):
@@ -140,7 +166,7 @@ async def promote(
     full).
     """
     core, link = replica.core, replica.peer_link
-    link.give_up_handshake()
+    link.give_up_meeting()
     async with link.linking:
         superblock = core.superblock
         if superblock.role is ReplicaRole.PRIMARY:
@@ -174,7 +200,6 @@ async def _promote(
     # What the old primary is known to hold: everything after it may be missing there.
     confirmed_lsn = tail_lsn if expected_lsn is not None else core.committed_lsn
     unapplied = tail_lsn - core.applied_lsn
-    _check_history(superblock)
     epoch = reigns.next_epoch(superblock, core.world.randomness.getrandbits(63))
     now_unix = core.world.wall_seconds()
     core.dirty.clear_all()
@@ -184,21 +209,16 @@ async def _promote(
         lost = now_unix if alone else 0.0
         return attrs.evolve(changed, confirmed_lsn=confirmed_lsn, lost_unix=lost)
 
-    await core.write_dirty_pages()
-    await core.persist(promoted)
+    try:
+        await core.write_dirty_pages()
+        await core.persist(promoted)
+    except reigns.RefusedStep as error:
+        raise SrError.make("SR6025", facts=str(error), group=superblock.group) from error
     core.lead(confirmed_lsn, alone=alone)
     replica.lead_from_here()
     replica.applier.commit(tail_lsn)
     core.tell("epoch", f"primary in epoch {epoch.number}", epoch=epoch.number, lsn=tail_lsn)
     return Promoted(epoch.number, tail_lsn, unapplied)
-
-
-def _check_history(superblock: Superblock) -> None:
-    """Refuse before anything is changed what would begin an epoch in a full history."""
-    try:
-        reigns.begin_era(superblock, reigns.next_epoch(superblock, 0), superblock.durable_lsn)
-    except reigns.RefusedStep as error:
-        raise SrError.make("SR6025", facts=str(error), group=superblock.group) from error
 
 
 async def suspend(replica: Replica) -> None:
@@ -212,8 +232,6 @@ async def suspend(replica: Replica) -> None:
         raise SrError.make("SR6017", group=core.superblock.group)
     if core.superblock.suspended:
         return
-    if not source.alone:
-        _check_history(core.superblock)  # it goes on alone, in an epoch of its own
     async with link.linking:
         async with core.transition:
             # Held until the link is closed: a fence that ended in between would take back what the
@@ -237,7 +255,7 @@ async def _tell_peer(replica: Replica, policy: OnPeerLoss, *, may_ack_alone: boo
             return  # the peer has been told, by the first acknowledgement that it took no part in
         raise _untold(core.superblock, "the link is down")
     try:
-        await lead.tell_policy(policy.value, may_ack_alone=may_ack_alone)
+        await lead.tell_policy(policy, may_ack_alone=may_ack_alone)
     except LinkClosed as error:
         raise _untold(core.superblock, error.reason) from error
 
@@ -264,18 +282,9 @@ async def resume(replica: Replica, *, alone: bool) -> None:
         raise SrError.make("SR6017", group=core.superblock.group)
     if source.phase in ACKS_ALONE:
         return
-    if source.phase in LINKED:
-        facts = f"{core.superblock.peer_array} follows: the link is up"
-        raise SrError.make("SR6029", facts=facts, group=core.superblock.group)
-    _check_history(core.superblock)
     replica.carry_out(source.handle(machine.Part()))
     while source.phase is Phase.PARTING and core.source is source:
         await core.progressed()
-    if source.phase in {Phase.HELD, Phase.READ_ONLY}:
-        _check_history(core.superblock)  # it has filled since
-    if core.source is not source or source.phase in LINKED:
-        facts = f"{core.superblock.peer_array} came back meanwhile"
-        raise SrError.make("SR6029", facts=facts, group=core.superblock.group)
     core.tell("state", "leads alone by an operator's order")
 
 
@@ -315,7 +324,7 @@ async def dismantle(replica: Replica) -> int:
     Returns the LSN at which the volumes stand.
     """
     core, link = replica.core, replica.peer_link
-    link.give_up_handshake()
+    link.give_up_meeting()
     async with link.linking:
         async with core.transition:
             await core.persist(lambda sb: attrs.evolve(sb, torn_down=True, suspended=True))
@@ -325,6 +334,9 @@ async def dismantle(replica: Replica) -> int:
         await replica.step_down()
         await replica.applier.settle()
         await replica.applier.checkpoint()
+        # Every slot says so: half of a wipe must not bring back what this side was before.
+        for _ in range(SLOT_COUNT):
+            await core.persist()
         lsn = core.applied_lsn
     core.tell("state", f"torn down at LSN {lsn}", lsn=lsn)
     core.closing = True

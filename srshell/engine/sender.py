@@ -4,12 +4,14 @@ Always true:
 
 (1) Frames are sent in LSN order without gaps, each once for one link.
 (2) A frame is read from the log only when it is durable there.
-(3) No more is sent than the peer has log space for.
+(3) No more is sent than the peer has log space for, nor more than a link holds at once: a slow
+    network delays frames, it does not lose the link.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import FrameBody
@@ -29,7 +31,9 @@ class Sender:
         self._core = core
         self._link = link
         self._wake = asyncio.Event()
-        self._in_flight: dict[int, int] = {}
+        self._in_flight: deque[tuple[int, int]] = deque()  # last LSN, bytes
+        self._in_flight_bytes = 0
+        self._largest_bytes = 0
         self._peer_bytes_free = peer_bytes_free
         self._noticed_lsn = 0
         self._notice: asyncio.TimerHandle | None = None
@@ -53,8 +57,8 @@ class Sender:
 
     def confirmed(self, lsn: int, peer_bytes_free: int) -> None:
         """The peer's log holds everything up to ``lsn`` and has this much space left."""
-        for last_lsn in [sent for sent in self._in_flight if sent <= lsn]:
-            del self._in_flight[last_lsn]
+        while self._in_flight and self._in_flight[0][0] <= lsn:
+            self._in_flight_bytes -= self._in_flight.popleft()[1]
         self._peer_bytes_free = peer_bytes_free
         self._wake.set()
 
@@ -116,9 +120,9 @@ class Sender:
 
     def _has_credit(self, total_bytes: int) -> bool:
         # The peer may lose up to one frame at its ring's end, where the next lap begins.
-        largest_bytes = max(total_bytes, max(self._in_flight.values(), default=0))
-        spare_bytes = self._peer_bytes_free - sum(self._in_flight.values()) - largest_bytes
-        return spare_bytes >= total_bytes
+        largest_bytes = max(total_bytes, self._largest_bytes)
+        free_bytes = min(self._peer_bytes_free, self._core.world.limits.in_flight_bytes)
+        return free_bytes - self._in_flight_bytes - largest_bytes >= total_bytes
 
     def _send(self, body: FrameBody) -> None:
         source = self._core.source
@@ -126,7 +130,9 @@ class Sender:
         self._noticed_lsn = max(self._noticed_lsn, commit_lsn)
         message = Frame(body.epoch, body.first_lsn, body.record_count, body.body_crc, commit_lsn)
         self._link.send(message, body.buffers)
-        self._in_flight[body.last_lsn] = body.total_bytes
+        self._in_flight.append((body.last_lsn, body.total_bytes))
+        self._in_flight_bytes += body.total_bytes
+        self._largest_bytes = max(self._largest_bytes, body.total_bytes)
         self.next_lsn = body.last_lsn + 1
         self.sent_bytes_total += body.body_bytes
 

@@ -6,7 +6,8 @@ Always true:
 (2) Changes are serialised; each writes one slot and syncs it in one job.
 (3) A change of role, epoch, data state or ``alone`` is written to two slots, one after the other:
     one slot that rots afterwards cannot bring back what this side was before.
-(4) A slot that is valid but of a later format is refused, not passed over: an older program must
+(4) Slots of different replicas are refused: somebody copied parts of another log here.
+(5) A slot that is valid but of a later format is refused, not passed over: an older program must
     not take an older slot for the truth.
 """
 
@@ -48,6 +49,8 @@ async def read_superblock(file: BlockFile) -> Superblock | None:
                     "SR9212", facts=f"slot {slot}: {error}", file=file.path
                 ) from None
             damage.append(f"slot {slot}: {error}")
+    if len({(superblock.partnership, superblock.replica) for superblock in found}) > 1:
+        raise _unreadable(file, "its superblocks belong to different replicas")
     if found:
         return max(found, key=lambda superblock: superblock.generation)
     if damage:

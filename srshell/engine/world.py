@@ -30,8 +30,10 @@ class Limits:
     handshake_seconds: float = 30.0
     frame_bytes: int = 1 << 20
     write_bytes: int = 512 << 10  # larger writes become several records
+    clear_bytes: int = 256 << 20  # larger trims and zeros become several records
     extent_bytes: int = 512 << 10
     extents_in_flight: int = 8
+    in_flight_bytes: int = 32 << 20  # frames on their way to the peer: less than a link takes
     unapplied_bytes: int = 64 << 20
     ring_bytes_min: int = 8 << 20
 

@@ -54,6 +54,8 @@ class LogScan:
     """One pass over the log that a superblock describes."""
 
     superblock: Superblock
+    #: Of records up to here only the extents are kept: the volumes hold them already.
+    records_after_lsn: int = 0
     frames: list[HeldFrame] = attrs.field(init=False, factory=list)
     records: list[Record] = attrs.field(init=False, factory=list)
     ending: Ending | None = attrs.field(init=False, default=None)
@@ -154,7 +156,7 @@ class LogScan:
                 tuple((record.volume, record.offset, record.length) for record in records),
             )
         )
-        self.records.extend(records)
+        self.records.extend(record for record in records if record.lsn > self.records_after_lsn)
         self.next_lsn = last_lsn + 1
         self._advance(header)
 

@@ -13,7 +13,7 @@ from srshell.codec import messages
 from srshell.codec.checksum import Buffer, crc32
 from srshell.codec.errors import FormatError
 from srshell.codec.messages import Message
-from srshell.model.replica import Epoch, Era, ReplicaData, ReplicaRole, Standing
+from srshell.model.replica import Epoch, Era, OnPeerLoss, ReplicaData, ReplicaRole, Standing
 from tests.unit.codec import samples
 
 KIND = messages.MESSAGE_KINDS
@@ -48,6 +48,7 @@ def values_of(hint: object) -> st.SearchStrategy[Any]:
         bytes: st.binary(max_size=40),
         bool: st.booleans(),
         Standing: STANDINGS,
+        OnPeerLoss: st.sampled_from(OnPeerLoss),
         tuple[Era, ...]: ERAS.map(tuple),
     }
     if hint in plain:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import attrs
 import pytest
 
+from srshell.engine.lead import Lead
 from srshell.engine.recovery import SEGMENTS_MAX
 from tests.unit.engine.sides import BLOCK, LIMITS, VOLUME, VOLUME_BYTES, Side, Sides, on_sides
 
@@ -26,6 +29,10 @@ async def last_written(side: Side, count: int) -> None:
     """Read back every block that the last writes left."""
     for number in range(max(0, count - VOLUME_BYTES // BLOCK), count):
         assert await side.read(place(number), BLOCK) == content(number)
+
+
+def linked_anew(side: Side, before: Lead) -> bool:
+    return side.replica.peer_link.lead not in {None, before}
 
 
 @pytest.mark.parametrize("power_cut", [False, True])
@@ -86,7 +93,7 @@ def test_a_pair_in_sync_survives_a_hundred_short_breaks_of_its_link() -> None:
             lead = pair.a.replica.peer_link.lead
             assert lead is not None
             lead.link.close()
-            await pair.until(lambda lead=lead: pair.a.replica.peer_link.lead not in {None, lead})
+            await pair.until(partial(linked_anew, pair.a, lead))
             await pair.in_sync()
         await last_written(pair.a, CRASHES)
 
