@@ -6,6 +6,8 @@ Always true:
 (2) Extents and records reach the volumes in the order in which the link brought them (see
     `Applier`).
 (3) Every step of a fence is durable here before it is answered.
+(4) What the peer says is held against `srshell.replication.credible` before it is acted on, and no
+    more of it waits in memory than a primary of ours would send.
 """
 
 from __future__ import annotations
@@ -47,16 +49,20 @@ from srshell.engine import destage
 from srshell.engine.applier import Applier
 from srshell.engine.copier import digest
 from srshell.engine.core import Core
-from srshell.engine.log_file import extents_of
+from srshell.engine.log_file import Extents, extents_of
 from srshell.model.errors import SrError
 from srshell.model.replica import Superblock
+from srshell.replication import credible, reigns
 from srshell.replication import destination as machine
-from srshell.replication import reigns
+from srshell.storage import StorageError
 from srshell.transport.link import Link, LinkClosed
 
 _APPEND_BYTES = 4 << 20
 _SYNC_BYTES = 32 << 20
 _LOG_ROWS_MAX = 20_000
+# Copies and comparisons that may wait, and their bytes: many times what a primary has in flight.
+_JOBS_MAX = 4096
+_JOB_BYTES_MAX = 128 << 20
 
 
 class Follow:
@@ -75,33 +81,31 @@ class Follow:
         self._stored_through = 0
         self._unsynced_bytes = 0
         self._extents_waiting = 0
-        self._told_bytes_free = core.credit_bytes
-        self._waiting_bytes = 0
+        self._extents_seen = 0
+        self._frame_bytes_waiting = 0
+        self._jobs_waiting = 0
+        self._job_bytes_waiting = 0
+        self._layouts = core.volumes.layouts
+        self._told_bytes_free = core.ring.free_bytes
 
     async def run(self) -> None:
         """Serve the link until it closes.
 
-        Every frame that was taken is durable when this returns, as far as the log had room.
+        Every frame that was taken is durable when this returns.
         """
         self._core.on_space.append(self._report_space)
-        try:
-            await asyncio.gather(
-                self._until_closed(self._read()),
-                self._until_closed(self._append()),
-                self._until_closed(self._watch()),
-            )
-        finally:
-            self._core.on_space.remove(self._report_space)
+        await asyncio.gather(
+            self._until_closed(self._read()),
+            self._until_closed(self._append()),
+            self._until_closed(self._watch()),
+        )
+        self._core.on_space.remove(self._report_space)
 
     async def _until_closed(self, task: Awaitable[None]) -> None:
-        try:
+        with suppress(LinkClosed, SrError):
             await task
-        except (LinkClosed, SrError):
-            self.close("the link ended")
-        except BaseException:
-            # Whoever waits at the other end must not take this side for alive.
-            self.close("an internal error")
-            raise
+            return
+        self.close("the link ended")
 
     def close(self, reason: str) -> None:
         """Close the link; frames already taken are still made durable."""
@@ -110,7 +114,6 @@ class Follow:
         self.link.close()
         self._stopped.set()
         self._arrived.set()
-        self._core.wake()
 
     async def _read(self) -> None:
         while True:
@@ -118,7 +121,7 @@ class Follow:
             self._heard_at = asyncio.get_running_loop().time()
             try:
                 await self._take(message, payload)
-            except FormatError as error:
+            except (FormatError, reigns.RefusedStep) as error:
                 raise LinkClosed(f"damaged message: {error}") from error
 
     async def _watch(self) -> None:
@@ -133,10 +136,9 @@ class Follow:
 
     def _report_space(self) -> None:
         """Tell the primary that a checkpoint gave log space back: it may wait for that."""
-        core = self._core
-        most_bytes = min(core.ring.ring_bytes, 2 * core.world.limits.unapplied_bytes)
-        if core.credit_bytes > self._told_bytes_free + most_bytes // 8:
-            self._confirm(core.log.durable_lsn)
+        ring = self._core.ring
+        if ring.free_bytes > self._told_bytes_free + ring.ring_bytes // 8:
+            self._confirm(self._core.log.durable_lsn)
 
     async def _take(self, message: Message, payload: bytes | memoryview) -> None:
         match message:
@@ -146,20 +148,22 @@ class Follow:
                 self._committed(message.commit_lsn)
             case Ping():
                 self._committed(message.commit_lsn)
-                self._told_bytes_free = self._core.credit_bytes
                 self.link.send(
-                    Pong(message.sent_ns, self._core.log.durable_lsn, self._told_bytes_free)
+                    Pong(message.sent_ns, self._core.log.durable_lsn, self._log_bytes_free())
                 )
             case Extent():
                 self._take_extent(message, payload)
             case Compare():
-                self._applier.submit(lambda: self._compare(message))
+                credible.check_range(self._layouts, message.volume, message.offset, message.length)
+                self._submit(0, lambda: self._compare(message))
             case Digest():
+                credible.check_range(self._layouts, message.volume, message.offset, message.length)
                 self._committed(message.as_of_lsn)
-                self._applier.submit(lambda: self._digest(message))
+                self._submit(0, lambda: self._digest(message))
             case LogDigest():
                 self._log_digest(message.first_lsn)
             case Fence():
+                credible.check_fence(message.history, self._core.superblock.history)
                 await self._persist(lambda sb: reigns.fence_stored(sb, message.history))
                 self._core.dirty.clear_all()
                 self.link.send(Fenced(message.lsn))
@@ -171,6 +175,9 @@ class Follow:
                 raise LinkClosed(message.reason)
             case _:
                 raise LinkClosed(f"unexpected {type(message).__name__}")
+
+    def _log_bytes_free(self) -> int:
+        return self._core.ring.free_bytes
 
     def _machine(self) -> machine.Destination:
         destination = self._core.destination
@@ -185,9 +192,10 @@ class Follow:
             await self._core.persist(change)
 
     async def _store_policy(self, message: Policy) -> None:
+        policy = credible.check_policy(message.on_peer_loss)
         await self._persist(
             lambda sb: attrs.evolve(
-                sb, on_peer_loss=message.on_peer_loss, peer_may_ack_alone=message.may_ack_alone
+                sb, on_peer_loss=policy, peer_may_ack_alone=message.may_ack_alone
             )
         )
         self.link.send(PolicyStored(message.on_peer_loss, message.may_ack_alone))
@@ -201,8 +209,9 @@ class Follow:
         ):
             match instruction:
                 case machine.Append():
-                    self._check_ranges(records)
-                    self._check_credit(body)
+                    credible.check_records(self._layouts, records)
+                    credible.check_epoch(body.epoch, self._core.superblock.history)
+                    self._take_in(body)
                     self._frames.append((body, records))
                     self._arrived.set()
                 case machine.Drop():
@@ -214,19 +223,6 @@ class Follow:
                 case _:
                     assert_never(instruction)
         self._committed(message.commit_lsn)
-
-    def _check_credit(self, body: FrameBody) -> None:
-        """Refuse more than the log was ever said to take: it would wait in memory."""
-        self._waiting_bytes += body.total_bytes
-        if self._waiting_bytes > self._core.ring.ring_bytes:
-            raise LinkClosed("the primary sends more than this log has room for")
-
-    def _check_ranges(self, records: tuple[Record, ...]) -> None:
-        layouts = self._core.volumes.layouts
-        for record in records:
-            fits = record.volume < len(layouts)
-            if not fits or record.offset + record.length > layouts[record.volume].size_bytes:
-                raise LinkClosed(f"record {record.lsn} lies outside its volume")
 
     async def _append(self) -> None:
         """Append what arrived, as much as there is, with one sync for all of it."""
@@ -241,32 +237,33 @@ class Follow:
             while self._frames and size_bytes + self._frames[0][0].total_bytes <= _APPEND_BYTES:
                 batch.append(self._frames.popleft())
                 size_bytes += batch[-1][0].total_bytes
-            await self._append_batch(batch)
-            self._waiting_bytes -= size_bytes
+            self._frame_bytes_waiting -= size_bytes
+            try:
+                await self._append_batch(batch)
+            except StorageError as error:
+                raise core.fail(error) from error
         core.wake()
 
     async def _append_batch(self, batch: list[tuple[FrameBody, tuple[Record, ...]]]) -> None:
-        core = self._core
-        # At the ring's end up to one frame is lost to the wrap.
-        sizes_bytes = [body.total_bytes for body, _ in batch]
-        if core.can_append(sum(sizes_bytes) + max(sizes_bytes)):
-            await self._write(batch)
-            return
-        for frame in batch:
-            while not core.can_append(frame[0].total_bytes):
-                if self.link.closed:
-                    raise LinkClosed("no room came before the link closed")
-                self._applier.want_space()
-                await core.progressed()
-            await self._write([frame])
-
-    async def _write(self, batch: list[tuple[FrameBody, tuple[Record, ...]]]) -> None:
         core = self._core
         for _, records in batch:
             for record in records:
                 core.overlay.add(record)
         frames = [(body, extents_of(records)) for body, records in batch]
-        await core.append(frames)
+        # At the ring's end up to one frame is lost to the wrap.
+        sizes_bytes = [body.total_bytes for body, _ in frames]
+        if core.can_append(sum(sizes_bytes) + max(sizes_bytes)):
+            await self._write(frames)
+            return
+        for frame in frames:
+            while not core.can_append(frame[0].total_bytes):
+                self._applier.want_space()
+                await core.progressed()
+            await self._write([frame])
+
+    async def _write(self, frames: list[tuple[FrameBody, Extents]]) -> None:
+        core = self._core
+        await core.log.append(frames)
         for instruction in self._machine().handle(machine.FramesFlushed(frames[-1][0].last_lsn)):
             if isinstance(instruction, machine.Confirm):
                 self._confirm(instruction.lsn)
@@ -276,7 +273,7 @@ class Follow:
 
     def _confirm(self, lsn: int) -> None:
         if not self.link.closed:
-            self._told_bytes_free = self._core.credit_bytes
+            self._told_bytes_free = self._core.ring.free_bytes
             self.link.send(Confirm(lsn, self._core.applied_lsn, self._told_bytes_free))
 
     def _committed(self, lsn: int) -> None:
@@ -286,13 +283,38 @@ class Follow:
 
     def _take_extent(self, message: Extent, payload: bytes | memoryview) -> None:
         check_extent(message, payload)
-        layouts = self._core.volumes.layouts
+        layouts = self._layouts
         end = message.offset + message.length
         if message.volume >= len(layouts) or end > layouts[message.volume].size_bytes:
             raise LinkClosed("an extent lies outside its volume")
+        self._extents_seen += 1
+        if message.sequence != self._extents_seen:
+            raise LinkClosed(f"extent {message.sequence} is not the one after the last")
         self._extents_waiting += 1
         data = None if message.zero else payload
-        self._applier.submit(lambda: self._store(message, data))
+        self._submit(len(payload), lambda: self._store(message, data))
+
+    def _submit(self, size_bytes: int, job: Callable[[], Awaitable[None]]) -> None:
+        """Hand in an ordered job; a peer that asks for more than there is memory loses the link."""
+        self._jobs_waiting += 1
+        self._job_bytes_waiting += size_bytes
+        if self._jobs_waiting > _JOBS_MAX or self._job_bytes_waiting > _JOB_BYTES_MAX:
+            raise LinkClosed("the peer sends more than was agreed")
+
+        async def run() -> None:
+            try:
+                await job()
+            finally:
+                self._jobs_waiting -= 1
+                self._job_bytes_waiting -= size_bytes
+
+        self._applier.submit(run)
+
+    def _take_in(self, body: FrameBody) -> None:
+        """Count a frame that waits; one beyond the credit that was given would wait for ever."""
+        self._frame_bytes_waiting += body.total_bytes
+        if self._frame_bytes_waiting > self._core.ring.ring_bytes:
+            raise LinkClosed("the peer sends more than the log holds")
 
     async def _store(self, message: Extent, data: bytes | memoryview | None) -> None:
         core = self._core

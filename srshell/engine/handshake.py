@@ -52,7 +52,7 @@ from srshell.model.replica import (
     Standing,
     Superblock,
 )
-from srshell.replication import reigns
+from srshell.replication import credible, reigns
 from srshell.replication import source as machine
 from srshell.replication.decide import Amount, Decision, Relation, decide, roles_after
 from srshell.transport.link import Link, LinkClosed
@@ -134,9 +134,9 @@ class Handshake:
         superblock = self._core.superblock
         if hello.protocol != PROTOCOL:
             self._refuse("SR9002", f"protocol {hello.protocol}, here {PROTOCOL}")
-        expected = (superblock.partnership, superblock.peer, superblock.replica)
-        if (hello.partnership, hello.replica, hello.peer) != expected:
+        if not credible.is_for(superblock, hello):
             self._refuse("SR6002", "the partnership or the replica is another one")
+        credible.check_hello(superblock, hello)
         return hello.standing
 
     def _refuse(self, code: str, text: str) -> None:
@@ -201,6 +201,8 @@ class Handshake:
             body, records = open_body(
                 message.epoch, message.first_lsn, message.record_count, payload, message.body_crc
             )
+            credible.check_records(core.volumes.layouts, records)
+            credible.check_epoch(body.epoch, core.superblock.history)
             if not core.can_append(body.total_bytes):
                 await self._make_room(common_lsn)
             if not core.can_append(body.total_bytes):
@@ -305,7 +307,10 @@ class Handshake:
                 raise LinkClosed("expected dirty bits")
             bits = bitarray(endian="little")
             bits.frombytes(bytes(payload))
-            core.dirty.merge(message.volume, message.first_page * BITS_PER_PAGE, bits)
+            first_bit = message.first_page * BITS_PER_PAGE
+            if first_bit >= len(core.dirty.bits[message.volume]):
+                raise LinkClosed("dirty bits beyond the end of a volume")
+            core.dirty.merge(message.volume, first_bit, bits)
             if message.last:
                 return
 
@@ -339,6 +344,7 @@ class Handshake:
         if newest < core.superblock.promised_epoch and not core.superblock.yields:
             self._refuse("SR6002", f"epoch {newest} is older than {core.superblock.promised_epoch}")
         _check_rejoin(rejoin, decision)
+        credible.check_rejoin(rejoin, theirs, decision)
         await rejoin_source(core, self._parts, rejoin, decision)
         self._link.send(Rejoined(core.log.durable_lsn, core.credit_bytes))
         return Agreement(

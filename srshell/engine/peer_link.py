@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from srshell.codec.errors import FormatError
 from srshell.codec.messages import Hello, Refused
 from srshell.engine.applier import Applier
 from srshell.engine.committer import Committer
@@ -27,6 +28,7 @@ from srshell.engine.sender import Sender
 from srshell.model.errors import SrError
 from srshell.model.replica import Divergence, Flow, LinkState, ReplicaData, ReplicaRole
 from srshell.replication import source as machine
+from srshell.replication.credible import is_for
 from srshell.replication.decide import Amount
 from srshell.replication.reigns import RefusedStep
 from srshell.transport.link import Link, LinkClosed
@@ -113,6 +115,12 @@ class PeerLink:
 
     async def accept(self, link: Link, hello: Hello) -> None:
         """Take a link that the peer dialled; its Hello was read already."""
+        if not is_for(self._core.superblock, hello):
+            # Somebody else: he is told so, and the link that there is goes on.
+            with suppress(LinkClosed):
+                link.send(Refused("SR6002", "the partnership or the replica is another one"))
+            link.close()
+            return
         if not self.wanted:
             with suppress(LinkClosed):
                 link.send(Refused("SR8004", f"the other side {self._unwilling()}"))
@@ -156,6 +164,9 @@ class PeerLink:
                 except SrError:
                     link.close()
                     return
+                except FormatError as error:
+                    link.close()
+                    raise LinkClosed(f"damaged message: {error}") from error
                 except LinkClosed:
                     link.close()
                     raise
