@@ -9,8 +9,8 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from srshell_magics.bridge import Bridge
 
 _HELP = frozenset({"-h", "--help"})
+T = TypeVar("T")
 
 
 @attrs.define
@@ -74,12 +75,25 @@ class Console:
             SrError: it was refused or failed.
             KeyboardInterrupt: it was interrupted; `JobDetached` when a job goes on.
         """
+        return self.guard(lambda: self._run(magic, line, names))
+
+    def perform(self, words: Sequence[str], *, quiet: bool = False) -> Any:  # noqa: ANN401
+        """Carry out a command of the registry as its magic does; `guard` dresses what it raises."""
+        return self._carry_out(self._read(words), Own(quiet=quiet))
+
+    def guard(self, work: Callable[[], T]) -> T:
+        """Do something; whatever goes wrong is dressed for people.
+
+        Raises:
+            SrError: it was refused or failed.
+            KeyboardInterrupt: it was interrupted; `JobDetached` when a job goes on.
+        """
         from srshell.model.errors import SrError
         from srshell_magics.errors import dress, error_lines, unforeseen
 
         failure: SrError | KeyboardInterrupt
         try:
-            return self._run(magic, line, names)
+            return work()
         except SrError as error:
             failure = error
         except KeyboardInterrupt as interrupt:

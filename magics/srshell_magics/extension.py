@@ -18,6 +18,7 @@ from srshell_magics.command import MagicCommand
 from srshell_magics.completion import Completion
 from srshell_magics.loaded import NAMES, Loaded
 from srshell_magics.settings import SRShell
+from srshell_magics.vmm.magic import VmmMagic
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -73,6 +74,7 @@ def _add(loaded: Loaded) -> list[str]:
             taken.append(f"%{name}")
             continue
         manager.register_function(MagicCommand(name, loaded), "line", name)
+    manager.register_function(VmmMagic(loaded), "line_cell", "vmm")
     return taken
 
 
@@ -83,6 +85,9 @@ def _remove(loaded: Loaded) -> None:
         command = table.get(name)
         if isinstance(command, MagicCommand) and command.loaded is loaded:
             del table[name]
+    for kind in loaded.shell.magics_manager.magics.values():
+        if isinstance(kind.get("vmm"), VmmMagic):
+            del kind["vmm"]
 
 
 def _rename(loaded: Loaded) -> None:

@@ -1,4 +1,4 @@
-"""Commands that are processes of their own: serve, stop, plan, demo, shell, bench, site, writer.
+"""Commands that are processes of their own: serve, stop, plan, demo, shell, dash, shot, bench.
 
 Always true: what a command needs is imported when it runs; nothing else pays for it.
 """
@@ -18,6 +18,8 @@ import attrs
 from srshell.cli import remote, show
 from srshell.cli.surroundings import Exit, Surroundings, UsageProblem
 from srshell.fabric.calls import Call, parse_words
+from srshell.fabric.command_spec import Kind
+from srshell.fabric.commands import COMMANDS
 from srshell.fabric.launch import (
     STOP_SECONDS,
     await_release,
@@ -105,6 +107,33 @@ def _shell(_arguments: dict[str, Any], around: Surroundings) -> int:
     os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter
 
 
+def _screen(name: str) -> Callable[[dict[str, Any], Surroundings], int]:
+    """A command of the dashboard, which takes this process over and is never imported here."""
+
+    def run_it(arguments: dict[str, Any], around: Surroundings) -> int:
+        command = [sys.executable, "-m", "srshell_tui", "--fabric", str(around.place.directory)]
+        command += [] if around.start else ["--no-start"]
+        command += ["--sandbox"] if around.options.sandbox else []
+        command += ["--profile", around.options.profile] if around.options.profile else []
+        sys.stdout.flush()
+        environment = child_environment()
+        os.execve(sys.executable, [*command, name, *_typed(name, arguments)], environment)  # noqa: S606
+
+    return run_it
+
+
+def _typed(name: str, arguments: dict[str, Any]) -> list[str]:
+    """The words that arguments were read from."""
+    words: list[str] = []
+    for argument in COMMANDS[name].arguments:
+        value = arguments.get(argument.keyword)
+        if argument.kind is Kind.FLAG:
+            words += [argument.flags[0]] if value else []
+        elif value is not None:
+            words += [*argument.flags[:1], str(value)]
+    return words
+
+
 def _bench(_arguments: dict[str, Any], _around: Surroundings) -> int:
     """The measurements, where the source tree is at hand."""
     if importlib.util.find_spec("benchmarks") is None:
@@ -134,6 +163,8 @@ _PROCESSES: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
     "plan": _plan,
     "demo": _demo,
     "shell": _shell,
+    "dash": _screen("dash"),
+    "shot": _screen("shot"),
     "bench": _bench,
     "site": _site,
     "writer": _writer,

@@ -14,6 +14,7 @@ from __future__ import annotations
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
 from srshell.fabric.commands_branches import BRANCHES
 from srshell.fabric.commands_operation import MACHINES, PROCESSES, ROLES, WATCHING
+from srshell.fabric.commands_screens import SCREENS
 from srshell.fabric.commands_setup import INVENTORY, PROTECTION, PROVISIONING
 
 __all__ = [
@@ -36,6 +37,7 @@ FAMILIES: dict[str, tuple[CommandSpec, ...]] = {
     "roles": ROLES,
     "branches": BRANCHES,
     "watching": WATCHING,
+    "screens": SCREENS,
     "processes": PROCESSES,
 }
 

@@ -18,6 +18,12 @@ from srshell_tui.text import Drawing, Line, Piece, Span, Tone, ends, fit, spans
 #: A key and what it does.
 Key = tuple[str, str]
 
+#: Tones of a screen whose owner is gone.
+_PAST = {
+    Tone.PLAIN: Tone.UNKNOWN, Tone.OK: Tone.UNKNOWN, Tone.WORKING: Tone.UNKNOWN,
+    Tone.SOURCE: Tone.UNKNOWN, Tone.DESTINATION: Tone.UNKNOWN,
+}  # fmt: skip
+
 
 @attrs.frozen
 class Body:
@@ -82,7 +88,7 @@ def message_line(scene: Scene) -> Line:
         text = f" fabric {view.stranger[:8]} answers in place of the one shown: a follow it  q quit"
         return fit(spans((text, Tone.WARNING)), scene.width)
     if view.contact is not Contact.LIVE and view.problem:
-        text = f" {view.problem}; sites go on replicating, any command starts an owner"
+        text = f" marked ? is what was last said; any command starts an owner. {view.problem}"
         return fit(spans((text, Tone.WARNING)), scene.width)
     return fit(spans((f" {view.note}", Tone.DIM)) if view.note else (), scene.width)
 
@@ -91,6 +97,9 @@ def compose(scene: Scene, first: Sequence[Line], body: Body, keys: Sequence[Key]
     """A whole screen."""
     room = max(scene.height - len(first) - 2, 0)
     middle = [fit(line, scene.width) for line in body.lines[:room]]
+    if not scene.view.live:
+        # What was said by an owner that is gone must not look like the present, at no place.
+        middle = [tuple((t, _PAST.get(tone, tone)) for t, tone in line) for line in middle]
     middle += [fit((), scene.width)] * (room - len(middle))
     lines = (*first, *middle, message_line(scene), keys_line(keys, scene.width))
     cursor = None

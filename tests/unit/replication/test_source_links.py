@@ -17,6 +17,7 @@ from srshell.replication.source import (
     LinkSettled,
     LinkUp,
     Part,
+    PartRefused,
     PeerConfirmed,
     Phase,
     PolicyChanged,
@@ -205,3 +206,22 @@ def test_a_primary_that_takes_writes_takes_no_tail() -> None:
     """Its own LSNs are the longest: a longer peer is a mistake of ours."""
     with pytest.raises(AssertionError):
         in_phase(Phase.LOST).adopt_tail(13)
+
+
+@pytest.mark.parametrize(("unclean", "phase"), [(True, Phase.READ_ONLY), (False, Phase.HELD)])
+def test_a_new_epoch_that_cannot_begin_leaves_the_primary_waiting(
+    *, unclean: bool, phase: Phase
+) -> None:
+    """Its peer alone can help; one that crashed admits no write until it has met it."""
+    primary = waiting(Phase.PARTING)
+    assert primary.handle(PartRefused(unclean)) == []
+    assert phase_of(primary) is phase
+    assert not primary.alone
+
+
+@pytest.mark.parametrize("phase", [Phase.FENCING, Phase.LIVE, Phase.ALONE])
+def test_a_refusal_that_comes_late_changes_nothing(phase: Phase) -> None:
+    """The peer came back meanwhile."""
+    primary = in_phase(phase)
+    assert primary.handle(PartRefused(unclean=False)) == []
+    assert phase_of(primary) is phase

@@ -20,6 +20,7 @@ from srshell_tui.text import (
     Drawing,
     Line,
     Piece,
+    Span,
     Tone,
     bar,
     beside,
@@ -75,7 +76,7 @@ def draw_group(scene: Scene) -> Drawing:
             *_logs(scene, couple, width),
             *_point(scene, couple, width),
             *_reasons(couple, width),
-            *_users(couple, width),
+            *_users(scene, couple, width),
         ]
         room = scene.height - len(first) - 2
         left = room - len(body) - 1
@@ -86,8 +87,9 @@ def draw_group(scene: Scene) -> Drawing:
     left_part = [*_flow(scene, couple, left_width), *_copy(couple, left_width),
                  *_reasons(couple, left_width), rule("Events of this group", left_width),
                  *_events(scene, couple, 10, left_width)]  # fmt: skip
-    right_part = [*_logs(scene, couple, _RIGHT_WIDTH), *_point(scene, couple, _RIGHT_WIDTH),
-                  *_users(couple, _RIGHT_WIDTH), *_following(source, _RIGHT_WIDTH)]  # fmt: skip
+    right_width = _RIGHT_WIDTH
+    right_part = [*_logs(scene, couple, right_width), *_point(scene, couple, right_width),
+                  *_users(scene, couple, right_width), *_following(source, right_width)]  # fmt: skip
     return compose(scene, first, Body(beside(left_part, right_part, left_width, width)), keys)
 
 
@@ -100,13 +102,11 @@ def _standing(scene: Scene, couple: Couple) -> tuple[Line, ...]:
         if number:
             steps.append((" ─ ", Tone.DIM))
         here = step is state
-        steps.append((f"[{step.value}]", STATE_TONES[step]) if here else (step.value, Tone.DIM))
+        steps.append(_here(state, fresh=fresh) if here else (step.value, Tone.DIM))
     if state not in WAY:
         # The first two are long past: the room goes to where the group is now.
         steps = [(" … ─ Replicating ─ Synchronizing ─ ", Tone.DIM)]
-        steps.append((f"[{state.value}]", STATE_TONES[state]))
-    if not fresh:
-        steps.append((f"  as of {moment(scene.view.as_of(source), scene.now)}?", Tone.UNKNOWN))
+        steps.append(_here(state, fresh=fresh))
     health, tone = health_span(couple.health)
     sides: list[Piece] = [" ", sure(health, tone, fresh=fresh)]
     for label, side, mark in zip(("source", "dest"), couple.sides,
@@ -115,21 +115,32 @@ def _standing(scene: Scene, couple: Couple) -> tuple[Line, ...]:
         what = f"{data[0].name} {size(sum(v.size_bytes for v in data))}" if data else ""
         more = f" +{len(data) - 1}" if len(data) > 1 else ""
         sides += [("   " + label, mark), f" {side.array}/{what}{more}"]
-    sentence = spans((f" {state.sentence}", Tone.PLAIN))
+    sentence = spans(f" {state.sentence}")
+    if not fresh:
+        heard = moment(scene.view.as_of(source), scene.now)
+        sentence = spans((f" as of {heard}: {state.sentence}", Tone.UNKNOWN))
     return fit(spans(*steps), width), fit(sentence, width), fit(spans(*sides), width)
+
+
+def _here(state: ReplicationState, *, fresh: bool) -> Span:
+    """The state that the source is in."""
+    return (
+        (f"[{state.value}]", STATE_TONES[state]) if fresh else (f"[{state.value}?]", Tone.UNKNOWN)
+    )
 
 
 def _flow(scene: Scene, couple: Couple, width: int) -> list[Line]:
     """What is written, and what copies send."""
     flow = scene.view.flows.get(couple.source.name, Flow())
     lines = [rule(f"Flow (last {max(len(flow.samples) - 1, 0)} looks)", width)]
+    fresh = scene.view.fresh(couple.source)
     count = flow.writes_per_second
-    per_second = UNKNOWN if count is None else f"{count:.0f}/s"
+    per_second = UNKNOWN if count is None or not fresh else f"{count:.0f}/s"
     for label, rate, number, counter in (
         ("written", flow.bytes_per_second, per_second, "written_bytes"),
         ("copied", flow.copied_per_second, "", "copied_bytes"),
     ):
-        text = f" {cell(label, 8)}{cell(rate_text(rate), 12, right=True)}"
+        text = f" {cell(label, 8)}{cell(rate_text(rate if fresh else None), 12, right=True)}"
         text += f" {cell(number, 9, right=True)}  "
         course = graph(flow.course(counter), max(width - len(text) - 1, 8))
         lines.append(fit(spans(text, (course, Tone.WORKING)), width))
@@ -161,7 +172,7 @@ def _logs(scene: Scene, couple: Couple, width: int) -> list[Line]:
     source = couple.source
     flow = scene.view.flows.get(source.name, Flow())
     rate = flow.bytes_per_second
-    if not source.log_bytes:
+    if not source.log_bytes or not scene.view.fresh(source):
         return lines
     covered = flow.covered_seconds(source.log_bytes_free)
     if rate is None:
@@ -191,9 +202,9 @@ def _point(scene: Scene, couple: Couple, width: int) -> list[Line]:
     rpo = (duration(source.rpo_seconds), Tone.BOLD) if fresh else (UNKNOWN, Tone.UNKNOWN)
     lines.append(fit(spans(" RPO ", rpo, f"   not yet at the destination: {behind}"), width))
     for label, side in zip(("source", "dest"), couple.sides, strict=False):
-        text = f" LSN {cell(label, 6)} durable {side.durable_lsn} acked {side.acked_lsn}"
-        text += f" applied {side.applied_lsn}"
-        lines.append(fit(spans(text), width))
+        text = f"durable {side.durable_lsn} acked {side.acked_lsn} applied {side.applied_lsn}"
+        shown = sure(text, fresh=scene.view.fresh(side))
+        lines.append(fit(spans(f" LSN {cell(label, 6)} ", shown), width))
     policy = f" without the peer: {source.on_peer_loss}   acknowledged: {source.ack_mode}"
     return [*lines, fit(spans((policy, Tone.DIM)), width)]
 
@@ -212,15 +223,16 @@ def _reasons(couple: Couple, width: int) -> list[Line]:
     return lines
 
 
-def _users(couple: Couple, width: int) -> list[Line]:
+def _users(scene: Scene, couple: Couple, width: int) -> list[Line]:
     """The machines whose disk is in the group."""
     machines = [vm for side in couple.sides for vm in side.vms]
     if not machines:
         return []
     lines = [rule("Virtual machines", width)]
     for vm in machines:
-        text = f" {cell(vm.name, 12)} {vm.state} on {vm.array}, {vm.volume}"
-        lines.append(fit(spans(f"{text}, {vm.written_records} records"), width))
+        doubt = "" if scene.view.live else "?"
+        text = f" {cell(vm.name, 12)} {vm.state}{doubt} on {vm.array}, {vm.volume}"
+        lines.append(fit(spans(f"{text}, {vm.written_records}{doubt} records"), width))
     return lines
 
 

@@ -22,6 +22,7 @@ from srshell_tui.screens.parts import (
     job_lines,
     machine_lines,
     progress_text,
+    rate_text,
 )
 from srshell_tui.text import (
     Column,
@@ -80,15 +81,15 @@ def _summary(scene: Scene) -> Line:
         ReplicationHealth.CRITICAL, ReplicationHealth.WARNING} else ""  # fmt: skip
     rates = [flow.bytes_per_second for flow in view.flows.values()]
     known = [rate for rate in rates if rate is not None]
-    writes = f"{size(round(sum(known)))}/s" if known and view.live else UNKNOWN
+    writes = rate_text(sum(known)) if known and view.live else UNKNOWN
     return fit(
         spans(
             " HEALTH ",
             health,
-            f"{count}   arrays {len(view.arrays)}  groups {len(view.status)}  VMs {len(view.vms)}",
-            "   worst RPO ",
+            f"{count}  arrays {len(view.arrays)}  groups {len(view.status)}  VMs {len(view.vms)}",
+            "  worst RPO ",
             (_worst_rpo(scene, found), Tone.BOLD),
-            f"   writes {writes}",
+            f"  writes {writes}",
         ),
         scene.width,
     )
@@ -185,11 +186,11 @@ def _group_cells(scene: Scene, couple: Couple) -> list[Piece]:
         sure(state, tone, fresh=fresh),
         sure(health, health_tone, fresh=fresh),
     ]
-    rpo = sure(duration(source.rpo_seconds), fresh=fresh)
+    rpo = duration(source.rpo_seconds) if fresh else UNKNOWN
     if scene.wide:
         flow = scene.view.flows.get(source.name)
         rate = flow.bytes_per_second if flow else None
-        cells.append(UNKNOWN if rate is None else f"{size(round(rate))}/s")
+        cells.append(rate_text(rate) if fresh else UNKNOWN)
     else:
         fills = [fill_percent(side) for side in couple.sides]
         doubts = ["" if scene.view.fresh(side) else "?" for side in couple.sides]

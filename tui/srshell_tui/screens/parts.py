@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attrs
 
+from srshell.fabric.job_report import has_ended
 from srshell.fabric.pages.words import UNKNOWN, duration, progress_line, size
 from srshell.model.inventory import Event, Job, JobState
 from srshell.model.report import GroupStatus, Progress
@@ -71,6 +72,7 @@ def job_lines(scene: Scene, width: int, count: int) -> list[Line]:
     jobs = sorted(scene.view.jobs.values(), key=lambda job: job.id, reverse=True)
     for job in jobs[:count]:
         word, tone = marked(JOB_TONES[job.state], job.state.value)
+        word += "" if scene.view.live or has_ended(job) else "?"
         text = f" {job.id:>4} {cell(f'{job.command} {job.object}', 24)} "
         lines.append(fit(spans(text, (word, tone)), width))
     return lines
@@ -80,7 +82,8 @@ def machine_lines(scene: Scene, width: int) -> list[Line]:
     """The machines under a heading."""
     lines = [rule("Virtual machines", width)]
     for vm in scene.view.vms.values():
-        text = f" {cell(vm.name, 12)} {cell(vm.state, 8)} {cell(vm.array, 10)} {vm.volume}"
+        doubt = "" if scene.view.live else "?"
+        text = f" {cell(vm.name, 12)} {cell(vm.state + doubt, 9)} {cell(vm.array, 10)} {vm.volume}"
         lines.append(fit(spans(text), width))
     if not scene.view.vms:
         lines.append(fit(spans((" none", Tone.DIM)), width))
@@ -102,12 +105,13 @@ def group_panel(scene: Scene, couple: Couple | None, width: int) -> list[Line]:
     if source.progress:
         lines += copy_lines(source.progress, width)
     course = graph(flow.course("written_bytes"), width - 22)
-    lines.append(fit(spans(f" write {course} {rate_text(flow.bytes_per_second)}"), width))
+    rate = rate_text(flow.bytes_per_second) if fresh else UNKNOWN
+    lines.append(fit(spans(f" write {course} {rate}"), width))
     for side, label in zip(couple.sides, ("source", "dest"), strict=False):
         if (fill := log_fill(side)) is not None:
             shown = sure(f"{bar(fill, 16)} {round(100 * fill):>3}%", fresh=scene.view.fresh(side))
             lines.append(fit(spans(f" log {cell(label, 6)} ", shown), width))
-    rpo = sure(duration(source.rpo_seconds), Tone.BOLD, fresh=fresh)
+    rpo = (duration(source.rpo_seconds), Tone.BOLD) if fresh else (UNKNOWN, Tone.UNKNOWN)
     lines.append(fit(spans(" RPO   ", rpo, f"   policy {source.on_peer_loss}"), width))
     return lines
 

@@ -1,0 +1,107 @@
+"""`python -m srshell_tui`: what `srshell dash` and `srshell shot` start.
+
+Always true: the words are read by the registry of commands; errors look as in the shell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+from srshell.cli.surroundings import Exit, Surroundings, read_options
+from srshell.fabric.calls import Call, parse_words
+from srshell.model.errors import SrError
+from srshell_tui.camera import take
+from srshell_tui.options import (
+    Options,
+    choose_ascii,
+    choose_mouse,
+    choose_plain,
+    choose_theme,
+)
+from srshell_tui.shot import Shot, parse_size
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the words after ``python -m srshell_tui``; returns what the process is to return."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        around, rest, _ = read_options(sys.argv[1:] if words is None else words)
+        call = parse_words(rest)
+        return _dash(call, around) if call.spec.name == "dash" else _shot(call, around)
+    except SrError as error:
+        sys.stderr.write("\n".join(error.lines()) + "\n")
+        return Exit.UNREACHABLE if error.code == "SR9001" else Exit.FAILED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+
+
+def _options(call: Call, around: Surroundings) -> Options:
+    """How the dashboard is to be, from the words and the environment."""
+    given = call.arguments
+    theme = given.get("theme")
+    every = given.get("every")
+    record = given.get("record")
+    return Options(
+        place=around.place,
+        start=around.start,
+        owner=around.options,
+        read_only=bool(given.get("read_only")),
+        theme=choose_theme(theme if isinstance(theme, str) else None, os.environ),
+        ascii_only=bool(given.get("ascii")) or choose_ascii(os.environ),
+        period_seconds=float(every) if isinstance(every, int | float) else 1.0,
+        mouse=choose_mouse(os.environ),
+        record=Path(record) if isinstance(record, str) else None,
+    )
+
+
+def _dash(call: Call, around: Surroundings) -> int:
+    """Watch until the person quits."""
+    options = _options(call, around)
+    # Textual reads standard input and writes to standard error.
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    if call.arguments.get("plain") or choose_plain(os.environ, terminal=terminal):
+        from srshell_tui.plain import PlainDashboard  # noqa: PLC0415 - without Textual
+
+        return asyncio.run(PlainDashboard(options).run())
+    # Textual reads these when it is imported: nothing moves by itself.
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    from srshell_tui.app import Dashboard  # noqa: PLC0415 - after the line above
+
+    return Dashboard(options).run(mouse=options.mouse) or Exit.OK
+
+
+def _shot(call: Call, around: Surroundings) -> int:
+    """Draw one screen into a file."""
+    given = call.arguments
+    width, height = parse_size(str(given.get("size", "80x24")))
+    recording, output = given.get("recording"), given.get("output")
+    theme = given.get("theme")
+    options = attrs.evolve(
+        _options(call, around),
+        theme=f"sr-{theme}" if theme else "sr-dark",
+        ascii_only=bool(given.get("ascii")),
+    )
+    shot = Shot(str(given["screen"]), width, height, str(given.get("group", "")))
+    text = take(
+        shot,
+        Path(str(recording)) if recording else None,
+        Path(str(output)) if output else None,
+        options,
+    )
+    sys.stdout.write(text)
+    return Exit.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

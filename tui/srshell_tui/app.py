@@ -1,0 +1,285 @@
+"""The dashboard as a Textual application: hears the owner, shows it, sends command lines.
+
+Always true:
+
+(1) The view is changed by what is heard, here alone; screens only read it.
+(2) Nothing that a person does here is anything but a command of the registry.
+(3) No fault of ours ends it: what was not foreseen is shown as SR9999.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, Final
+
+import attrs
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from srshell.fabric.calls import Call, parse_line, parse_words
+from srshell.fabric.command_spec import Effect, Noun
+from srshell.fabric.control_client import FabricClient
+from srshell.fabric.pages import page_of
+from srshell.fabric.suggest import words_after
+from srshell.model.errors import SrError
+from srshell.model.report import encode
+from srshell_tui.board import Board, coded
+from srshell_tui.link import Heard, Link, LinkMessage, Lost, Seeking
+from srshell_tui.options import MONO, Options
+from srshell_tui.page_sheet import PageSheet
+from srshell_tui.palette import FabricProvider
+from srshell_tui.scene import Look
+from srshell_tui.sheet import Sheet
+from srshell_tui.store import Contact, FabricView, Gap, forget, hear, lose, seek
+from srshell_tui.themes import NoColour, themes
+from srshell_tui.wizard import Wizard, of_line
+from srshell_tui.wizard_sheet import WizardSheet, error_page
+
+#: A terminal that has more writes than this before it is behind.
+_BACKLOG_MAX: Final = 2
+_PERIOD_SECONDS_MIN: Final = 0.25
+_PERIOD_SECONDS_MAX: Final = 8.0
+
+
+class Dashboard(App[int], inherit_bindings=False):
+    """One person's view of one fabric."""
+
+    CSS_PATH = "dash.tcss"
+    TITLE = "srshell"
+    COMMANDS: ClassVar[set[type[FabricProvider]]] = {FabricProvider}  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "leave", show=False, priority=True, system=True),
+    ]
+
+    view: reactive[FabricView] = reactive(FabricView(), init=False, always_update=True)
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        view: FabricView | None = None,
+        look: Look | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Make a dashboard.
+
+        Args:
+            options: how it is to be.
+            view: a picture to show; with one, nothing is listened to.
+            look: where the person looks first.
+            clock: tells the time, in Unix seconds.
+        """
+        super().__init__(ansi_color=None)
+        self.options = options
+        self.clock = clock
+        self.client = FabricClient(
+            options.place, start=options.start, options=options.owner, read_only=options.read_only
+        )
+        self.board = Board(look or Look())
+        self.message = ""
+        self.drawn = self.skipped = 0
+        self._listening = view is None
+        self.link = Link(options.place, start=options.start, options=options.owner,
+                         period_seconds=options.period_seconds)  # fmt: skip
+        self.set_reactive(Dashboard.view, view or FabricView(since=clock()))
+        for theme in themes():
+            self.register_theme(theme)
+        if options.theme == MONO:
+            self._filters.append(NoColour())
+        self.theme = options.theme
+
+    def get_default_screen(self) -> Screen[None]:
+        """The board is the lowest screen."""
+        return self.board
+
+    def on_mount(self) -> None:
+        """Begin to listen."""
+        if self._listening:
+            self.listen()
+            self.set_interval(1.0, self.redraw)
+
+    async def on_unmount(self) -> None:
+        """Hang up."""
+        await self.client.close()
+
+    # --- hearing and showing ------------------------------------------------------------------
+
+    @work(exclusive=True, group="link")
+    async def listen(self) -> None:
+        """Hear the owner for ever."""
+        async for message in self.link.messages():
+            self.take(message)
+
+    def take(self, message: LinkMessage) -> None:
+        """The view after a message."""
+        match message:
+            case Heard(frame):
+                if self.view.contact is Contact.STRANGER and not frame.whole:
+                    return
+                try:
+                    self.view = hear(self.view, frame, self.clock())
+                except Gap:
+                    self.link.begin_again()
+                    return
+                if self.options.record is not None:
+                    with self.options.record.open("ab") as record:
+                        record.write(encode(frame) + b"\n")
+            case Lost(problem):
+                self.view = lose(self.view, problem, self.clock())
+            case Seeking():
+                self.view = seek(self.view)
+
+    def watch_view(self) -> None:
+        """The view has changed."""
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the upper screen again, where it differs."""
+        if self.is_running and self.screen_stack and isinstance(self.screen, Sheet):
+            self.screen.redraw(patient=True)
+
+    def may_draw(self) -> bool:
+        """Whether the terminal has taken what was written before."""
+        # Textual's writer blocks the whole loop when its queue is full; it says so nowhere else.
+        writer = getattr(self._driver, "_writer_thread", None)
+        queue = getattr(writer, "_queue", None)
+        free = queue is None or queue.qsize() <= _BACKLOG_MAX
+        self.drawn, self.skipped = self.drawn + free, self.skipped + (not free)
+        return free
+
+    def link_text(self) -> str:
+        """How the link and the terminal are doing."""
+        view = self.view
+        return (
+            f"{view.contact.value}, frame {view.seq}, one in {self.link.period_seconds:g} s; "
+            f"drawn {self.drawn}, left out for a slow terminal {self.skipped}"
+        )
+
+    def say(self, message: str) -> None:
+        """Tell the person something, above the keys."""
+        self.message = message
+        self.redraw()
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def run_line(self, line: str) -> None:
+        """Do what a command line says: show a page, or open a wizard for what changes something."""
+        try:
+            call = parse_line(line)
+            if call.spec.name == "plan":
+                inner = parse_words(list(_words(call.arguments["command"])))
+                call = attrs.evolve(inner, arguments={**inner.arguments, "dry_run": True})
+            if call.spec.effect is Effect.RUNS:
+                facts = "it is a process of its own; run it in a shell"
+                raise SrError.make("SR0108", facts=facts, mend=f"srshell {call.spec.name}",
+                                   option=call.spec.name)  # fmt: skip
+            changes = call.spec.changes or call.arguments.get("cancel") is True
+            if changes and not call.dry_run and self.options.read_only:
+                raise SrError.make("SR9003", facts=f"{call.spec.name} changes the fabric")
+            if call.spec.changes and not call.dry_run:
+                self.open_wizard(of_line(line))
+                return
+        except SrError as error:
+            self.push_screen(PageSheet(line, error_page(error)))
+            return
+        self.say(f"asking: {line}")
+        self.show_answer(line, call)
+
+    @work(group="look")
+    async def show_answer(self, line: str, call: Call) -> None:
+        """Ask the owner, and show its answer as a page."""
+        try:
+            report = await self.client.perform(call.method, call.arguments)
+            page = page_of(json.loads(encode(report)))
+        except Exception as error:  # noqa: BLE001 - the last line of defence
+            page = error_page(coded(error))
+        self.message = ""
+        self.push_screen(PageSheet(line, page))
+
+    def open_wizard(self, wizard: Wizard) -> None:
+        """Let the person go the way of a change; refused in a read-only session."""
+        if self.options.read_only:
+            error = SrError.make("SR9003", facts=f"{wizard.title} changes the fabric")
+            self.push_screen(PageSheet(wizard.title, error_page(error)))
+            return
+        self.message = ""
+        self.push_screen(WizardSheet(wizard))
+
+    def begin_command(self, name: str) -> None:
+        """Begin to type a command."""
+        self.board.line.open("command", "a command", f"{name} ")
+
+    def suggest(self, text: str) -> Sequence[str]:
+        """What may stand where the text ends."""
+        typed = text.split(" ")[:-1]
+        return words_after([word for word in typed if word], self.names_of) or ()
+
+    def names_of(self, noun: Noun) -> list[str]:
+        """The names of what the fabric holds, as last heard."""
+        view = self.view
+        match noun:
+            case Noun.ARRAY:
+                return list(view.arrays)
+            case Noun.POOL:
+                return [f"{a.name}/{p.name}" for a in view.arrays.values() for p in a.pools]
+            case Noun.VOLUME:
+                return list(view.volumes)
+            case Noun.GROUP:
+                return list(view.groups)
+            case Noun.MACHINE:
+                return list(view.vms)
+            case Noun.JOB:
+                return list(view.jobs)
+            case Noun.OBJECT:
+                return [*view.groups, *view.arrays, *view.volumes, *view.vms]
+            case _:
+                return []
+
+    # --- keys of every screen -----------------------------------------------------------------
+
+    def action_leave(self) -> None:
+        """Close what is open; on the board, say how to quit."""
+        if isinstance(self.screen, Sheet) and self.screen.line.display:
+            self.screen.line.action_give_up()
+        elif self.screen is not self.board:
+            self.pop_screen()
+        else:
+            self.say("q quits; replication and jobs go on without this screen")
+
+    def action_accept(self) -> None:
+        """Follow the other fabric that answers."""
+        if self.view.contact is Contact.STRANGER:
+            self.view = forget(self.view, self.clock())
+            self.link.begin_again()
+
+    def action_pace(self, factor: float) -> None:
+        """Look more or less often."""
+        period = self.link.period_seconds * factor
+        self.link.period_seconds = min(max(period, _PERIOD_SECONDS_MIN), _PERIOD_SECONDS_MAX)
+        self.link.begin_again()
+        self.say(f"one look in {self.link.period_seconds:g} s")
+
+    def action_export(self) -> None:
+        """Write the present screen as text and as SVG."""
+        if not isinstance(self.screen, Sheet):
+            return
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(self.clock()))
+        base = Path(f"srshell-{self.board.look.screen}-{stamp}")
+        try:
+            base.with_suffix(".txt").write_text(self.screen.paper.text, encoding="utf-8")
+            base.with_suffix(".svg").write_text(self.export_screenshot(), encoding="utf-8")
+        except OSError as error:
+            self.say(f"not written: {error.strerror}")
+            return
+        self.say(f"written: {base.absolute()}.txt and .svg")
+
+
+def _words(value: object) -> Sequence[str]:
+    assert isinstance(value, tuple), value
+    return value

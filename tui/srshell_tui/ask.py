@@ -1,0 +1,119 @@
+"""The one line where a person types: commands, filters, names, answers.
+
+Always true: tab completes with what the command registry allows; escape gives the keys back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+#: What may stand where the text ends: whole words.
+Suggest = Callable[[str], Sequence[str]]
+
+
+class Ask(Input):
+    """An input that is there only while something is asked."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "give_up", show=False),
+        Binding("tab", "complete", show=False),
+    ]
+
+    class Answered(Message):
+        """The person pressed enter."""
+
+        def __init__(self, kind: str, text: str) -> None:
+            super().__init__()
+            self.kind = kind
+            self.text = text
+
+    class GivenUp(Message):
+        """The person pressed escape."""
+
+        def __init__(self, kind: str) -> None:
+            super().__init__()
+            self.kind = kind
+
+    class Typed(Message):
+        """The text changed."""
+
+        def __init__(self, kind: str, text: str) -> None:
+            super().__init__()
+            self.kind = kind
+            self.text = text
+
+    class Offered(Message):
+        """There are several ways to go on."""
+
+        def __init__(self, words: Sequence[str]) -> None:
+            super().__init__()
+            self.words = tuple(words)
+
+    def __init__(self, suggest: Suggest) -> None:
+        super().__init__(id="ask", select_on_focus=False)
+        self.kind = ""
+        self._suggest = suggest
+        self.display = False
+        self.cursor_blink = False
+
+    def open(self, kind: str, prompt: str, text: str = "") -> None:
+        """Ask for something."""
+        self.kind = kind
+        self.placeholder = prompt
+        self.value = text
+        self.cursor_position = len(text)
+        self.display = True
+        self.focus()
+
+    def close_line(self) -> None:
+        """Ask no more."""
+        self.display = False
+        self.kind = ""
+
+    def action_give_up(self) -> None:
+        """Escape."""
+        self.post_message(self.GivenUp(self.kind))
+
+    def action_complete(self) -> None:
+        """Complete the last word as far as it is certain; offer the ways when it is not."""
+        words = [word for word in self._suggest(self.value) if word]
+        head, _, last = self.value.rpartition(" ")
+        fitting = [word for word in words if word.startswith(last)]
+        if not fitting:
+            return
+        common = _common(fitting)
+        begin = f"{head} " if head else ""
+        self.value = begin + common + (" " if len(fitting) == 1 else "")
+        self.cursor_position = len(self.value)
+        if len(fitting) > 1:
+            self.post_message(self.Offered(fitting))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter."""
+        event.stop()
+        self.post_message(self.Answered(self.kind, event.value))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """A letter more or less."""
+        event.stop()
+        self.post_message(self.Typed(self.kind, event.value))
+
+    def _on_paste(self, event: events.Paste) -> None:
+        # A pasted line is one line: what follows its end would be run unseen.
+        first = event.text.splitlines()[0] if event.text else ""
+        self.insert_text_at_cursor(first)
+        event.stop()
+        event.prevent_default()
+
+
+def _common(words: Sequence[str]) -> str:
+    """What all words begin with."""
+    first, last = min(words), max(words)
+    length = next((i for i, c in enumerate(first) if last[i : i + 1] != c), len(first))
+    return first[:length]

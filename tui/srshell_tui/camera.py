@@ -1,0 +1,40 @@
+"""Takes pictures of screens: as text from the drawing, as SVG from the application.
+
+Always true: a picture is written whole or an error says why not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import attrs
+
+from srshell.model.errors import SrError
+from srshell_tui.options import Options
+from srshell_tui.shot import Shot, drawing_of, read_recording, watch_living
+from srshell_tui.text import to_ascii
+
+
+def take(shot: Shot, recording: Path | None, output: Path | None, options: Options) -> str:
+    """Take the picture; its text, or where it was written."""
+    view = read_recording(recording) if recording else asyncio.run(watch_living(options))
+    if output is not None and output.suffix == ".svg":
+        # The application is not needed for text, and takes its time to load.
+        from srshell_tui.portrait import svg_of  # noqa: PLC0415
+
+        picture = asyncio.run(svg_of(shot, view, options))
+    else:
+        drawing = drawing_of(shot, view)
+        if options.ascii_only:
+            lines = tuple(to_ascii(line) for line in drawing.lines)
+            drawing = attrs.evolve(drawing, lines=lines)
+        picture = drawing.text()
+    if output is None:
+        return picture
+    try:
+        output.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        facts = error.strerror or str(error)
+        raise SrError.make("SR0005", facts=facts, text=str(output), noun="file") from error
+    return f"{output}\n"

@@ -1,0 +1,104 @@
+"""Pictures of screens without a terminal: from the living fabric or from a recording.
+
+Always true: the same recording, screen and size give the same text, on every machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import attrs
+import msgspec
+
+from srshell.fabric.control_client import FabricClient
+from srshell.fabric.feed import Frame
+from srshell.model.errors import SrError
+from srshell_tui.options import Options
+from srshell_tui.scene import Look, Scene, couples
+from srshell_tui.screens import draw
+from srshell_tui.screens.sheets import draw_help
+from srshell_tui.store import FabricView, hear
+from srshell_tui.text import Drawing
+
+_SIZE: Final = re.compile(r"(\d{2,4})x(\d{2,4})")
+#: How many frames of a living fabric are heard, so that rates are known.
+_FRAMES: Final = 3
+
+
+@attrs.frozen
+class Shot:
+    """One picture that is wanted."""
+
+    screen: str
+    width: int = 80
+    height: int = 24
+    group: str = ""
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Columns and lines from ``140x40``.
+
+    Raises:
+        SrError: SR0005, it is no size of a terminal.
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise SrError.make("SR0005", facts="such as 140x40", text=text, noun="size of a terminal")
+    return int(found[1]), int(found[2])
+
+
+def read_recording(path: Path) -> FabricView:
+    """The view at the end of a recording.
+
+    Raises:
+        SrError: SR0005, it cannot be read.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+        return view_after(msgspec.json.decode(line, type=Frame) for line in lines if line)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SrError.make("SR0005", facts=str(error), text=str(path), noun="recording") from error
+
+
+def view_after(frames: Iterable[Frame]) -> FabricView:
+    """The view after frames, each heard when it was made."""
+    view = FabricView()
+    for frame in frames:
+        view = hear(view, frame, frame.unix)
+    return view
+
+
+async def watch_living(options: Options) -> FabricView:
+    """The view after the first frames of a living fabric.
+
+    Raises:
+        SrError: SR9001, no owner answers.
+    """
+    client = FabricClient(options.place, start=options.start, options=options.owner)
+    view = FabricView()
+    try:
+        async for frame in client.watch(0.5):
+            view = hear(view, frame, frame.unix)
+            if frame.seq >= _FRAMES:
+                break
+    finally:
+        await client.close()
+    return view
+
+
+def look_of(shot: Shot, view: FabricView) -> Look:
+    """Where the person of the picture looks."""
+    first = next((couple.source.name for couple in couples(view)), "")
+    group = shot.group or first
+    screen = "overview" if shot.screen == "help" else shot.screen
+    look = Look(screen, group)
+    return look.choose(group) if screen == "overview" else look
+
+
+def drawing_of(shot: Shot, view: FabricView) -> Drawing:
+    """The picture as lines."""
+    scene = Scene(view, look_of(shot, view), view.heard, shot.width, shot.height)
+    return draw_help(scene, 0, "") if shot.screen == "help" else draw(scene)
