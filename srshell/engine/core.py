@@ -176,8 +176,7 @@ class Core:
             superblock = await uninterrupted(self.superblocks.write(changed))
         except StorageError as error:
             raise self.fail(error) from error
-        if not superblock.alone:
-            self.alone_first_unix = self.alone_last_unix = 0.0
+        self._adopt_times(superblock)
         self.ring.durable_head_position = superblock.head_position
         self.wake()
         self.space_given_back()
@@ -196,6 +195,14 @@ class Core:
     def stopped(self) -> bool:
         """Tell whether the replica failed or closes: its tasks end."""
         return self.closing or bool(self.failure)
+
+    def _adopt_times(self, superblock: Superblock) -> None:
+        """Forget when writes were acknowledged alone once the disk says that none is left."""
+        if superblock.alone:
+            self.alone_first_unix = self.alone_first_unix or superblock.alone_first_unix
+            self.alone_last_unix = max(self.alone_last_unix, superblock.alone_last_unix)
+        else:
+            self.alone_first_unix = self.alone_last_unix = 0.0
 
     def acknowledged_alone(self) -> None:
         """Remember when; the next superblock makes it durable."""

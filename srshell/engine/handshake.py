@@ -276,7 +276,12 @@ class Handshake:
         if copying and not core.superblock.alone:
             epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
             now_unix = core.world.wall_seconds()
-            await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
+
+            def alone(superblock: Superblock) -> Superblock:
+                known = reigns.without_older(superblock, theirs)
+                return reigns.go_alone(known, epoch, tail_lsn, now_unix)
+
+            await core.persist(alone)
             if core.source is not None:
                 self._parts.carry_out(core.source.handle(machine.AloneDurable()))
 

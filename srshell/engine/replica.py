@@ -32,7 +32,7 @@ from srshell.engine.volume_access import VolumeAccess
 from srshell.engine.world import World
 from srshell.model.branch import Branch
 from srshell.model.errors import SrError
-from srshell.model.replica import OnPeerLoss, ReplicaReport, VolumeLayout
+from srshell.model.replica import OnPeerLoss, ReplicaReport, Superblock, VolumeLayout
 from srshell.replication import reigns
 from srshell.replication import source as machine
 from srshell.replication.source import ACKS_ALONE, Phase
@@ -182,7 +182,23 @@ class Replica:
                 return
             epoch = reigns.next_epoch(core.superblock, core.world.randomness.getrandbits(63))
             tail_lsn, now_unix = core.log.durable_lsn, core.world.wall_seconds()
-            await core.persist(lambda sb: reigns.go_alone(sb, epoch, tail_lsn, now_unix))
+            # The write that waits is acknowledged as soon as this is durable.
+            written_unix = now_unix if source.flushed_lsn > source.acked_lsn else 0.0
+
+            def alone(superblock: Superblock) -> Superblock:
+                return attrs.evolve(
+                    reigns.go_alone(superblock, epoch, tail_lsn, now_unix),
+                    alone_first_unix=written_unix,
+                    alone_last_unix=written_unix,
+                )
+
+            try:
+                await core.persist(alone)
+            except reigns.RefusedStep as error:
+                core.tell("epoch", f"cannot go alone: {error}; writes wait for the peer")
+                self.carry_out(source.handle(machine.PartRefused(core.superblock.unclean)))
+                core.wake()
+                return
             core.tell("epoch", f"alone in epoch {epoch.number}", epoch=epoch.number)
             self.carry_out(source.handle(machine.AloneDurable()))
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from srshell.model.replica import CopyProgress, Flow, LinkState, ReplicaData, ReplicaReport
+from srshell.model.replica import (
+    CopyProgress,
+    Flow,
+    LinkState,
+    OnPeerLoss,
+    ReplicaData,
+    ReplicaReport,
+)
 from srshell.replication.source import Phase
 
 if TYPE_CHECKING:
@@ -97,6 +104,8 @@ def _waiting_on(replica: Replica) -> str:
     source = replica.core.source
     if source is None:
         return "" if replica.peer_link.is_open else "the primary"
+    if source.phase is Phase.HELD and source.on_peer_loss is OnPeerLoss.CONTINUE:
+        return "the peer: the history of epochs is full, no new one can begin (SR6025)"
     return _WAITING_ON.get(source.phase, "")
 
 

@@ -22,7 +22,7 @@ from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaData, ReplicaRole, Superblock
 from srshell.replication import reigns
 from srshell.replication import source as machine
-from srshell.replication.source import ACKS_ALONE, Phase
+from srshell.replication.source import ACKS_ALONE, LINKED, Phase
 from srshell.storage import StorageError
 from srshell.transport.link import LinkClosed
 
@@ -200,6 +200,7 @@ async def _promote(
     # What the old primary is known to hold: everything after it may be missing there.
     confirmed_lsn = tail_lsn if expected_lsn is not None else core.committed_lsn
     unapplied = tail_lsn - core.applied_lsn
+    _check_history(superblock)
     epoch = reigns.next_epoch(superblock, core.world.randomness.getrandbits(63))
     now_unix = core.world.wall_seconds()
     core.dirty.clear_all()
@@ -209,16 +210,21 @@ async def _promote(
         lost = now_unix if alone else 0.0
         return attrs.evolve(changed, confirmed_lsn=confirmed_lsn, lost_unix=lost)
 
-    try:
-        await core.write_dirty_pages()
-        await core.persist(promoted)
-    except reigns.RefusedStep as error:
-        raise SrError.make("SR6025", facts=str(error), group=superblock.group) from error
+    await core.write_dirty_pages()
+    await core.persist(promoted)
     core.lead(confirmed_lsn, alone=alone)
     replica.lead_from_here()
     replica.applier.commit(tail_lsn)
     core.tell("epoch", f"primary in epoch {epoch.number}", epoch=epoch.number, lsn=tail_lsn)
     return Promoted(epoch.number, tail_lsn, unapplied)
+
+
+def _check_history(superblock: Superblock) -> None:
+    """Refuse before anything is changed what would begin an epoch in a full history."""
+    try:
+        reigns.begin_era(superblock, reigns.next_epoch(superblock, 0), superblock.durable_lsn)
+    except reigns.RefusedStep as error:
+        raise SrError.make("SR6025", facts=str(error), group=superblock.group) from error
 
 
 async def suspend(replica: Replica) -> None:
@@ -232,6 +238,8 @@ async def suspend(replica: Replica) -> None:
         raise SrError.make("SR6017", group=core.superblock.group)
     if core.superblock.suspended:
         return
+    if not source.alone:
+        _check_history(core.superblock)  # it goes on alone, in an epoch of its own
     async with link.linking:
         async with core.transition:
             # Held until the link is closed: a fence that ended in between would take back what the
@@ -282,9 +290,18 @@ async def resume(replica: Replica, *, alone: bool) -> None:
         raise SrError.make("SR6017", group=core.superblock.group)
     if source.phase in ACKS_ALONE:
         return
+    if source.phase in LINKED:
+        facts = f"{core.superblock.peer_array} follows: the link is up"
+        raise SrError.make("SR6029", facts=facts, group=core.superblock.group)
+    _check_history(core.superblock)
     replica.carry_out(source.handle(machine.Part()))
     while source.phase is Phase.PARTING and core.source is source:
         await core.progressed()
+    if source.phase in {Phase.HELD, Phase.READ_ONLY}:
+        _check_history(core.superblock)  # it has filled since
+    if core.source is not source or source.phase in LINKED:
+        facts = f"{core.superblock.peer_array} came back meanwhile"
+        raise SrError.make("SR6029", facts=facts, group=core.superblock.group)
     core.tell("state", "leads alone by an operator's order")
 
 

@@ -7,11 +7,11 @@ Always true:
 (3) ALONE and CATCHING_UP are entered only after ``alone`` was made durable.
 (4) Only `_acknowledge` emits an acknowledgement, in LSN order, each LSN once.
 
-    READ_ONLY --LinkUp--> FENCING | CATCHING_UP         (a primary that crashed waits for a
-    handshake)
+    READ_ONLY --LinkUp--> FENCING | CATCHING_UP         (a crashed primary waits for a handshake)
     CATCHING_UP --caught up--> FENCING --Fenced, InSyncDurable--> LIVE --LinkDown--> LOST
     LOST --PeerTimeout--> LONELY (continue) | HELD (suspend-io) | REFUSING (io-error)
     LONELY --a write is waiting--> PARTING --AloneDurable--> ALONE --LinkUp--> CATCHING_UP
+    PARTING --PartRefused--> HELD | READ_ONLY           (the history is full: only the peer helps)
 """
 
 from __future__ import annotations
@@ -127,6 +127,13 @@ class AloneDurable:
 
 
 @attrs.frozen
+class PartRefused:
+    """No new epoch can begin here; ``unclean``: this primary crashed and has not met its peer."""
+
+    unclean: bool
+
+
+@attrs.frozen
 class PolicyChanged:
     """The peer holds the new policy (or there is no peer to tell)."""
 
@@ -154,6 +161,7 @@ SourceEvent = (
     | Fenced
     | InSyncDurable
     | AloneDurable
+    | PartRefused
     | PolicyChanged
     | Part
 )
@@ -241,8 +249,8 @@ class Source:
                 instructions = self._peer_timeout()
             case Fenced() | InSyncDurable():
                 instructions = self._fence_progressed(event)
-            case AloneDurable():
-                instructions = self._alone_durable()
+            case AloneDurable() | PartRefused():
+                instructions = self._parted(event)
             case PolicyChanged():
                 instructions = self._policy_changed(event.on_peer_loss)
             case Part():
@@ -362,12 +370,16 @@ class Source:
         self.phase = Phase.PARTING
         return [GoAlone()]
 
-    def _alone_durable(self) -> list[Instruction]:
-        self.alone = True
-        if self.phase is not Phase.PARTING:
-            return []
-        self.phase = Phase.ALONE
-        return self._acknowledge()
+    def _parted(self, event: AloneDurable | PartRefused) -> list[Instruction]:
+        if isinstance(event, AloneDurable):
+            self.alone = True
+        if self.phase is Phase.PARTING and isinstance(event, PartRefused):
+            # Only the peer can help: wait for it instead of parting for ever.
+            self.phase = Phase.READ_ONLY if event.unclean else Phase.HELD
+        elif self.phase is Phase.PARTING:
+            self.phase = Phase.ALONE
+            return self._acknowledge()
+        return []
 
     def _fence_progressed(self, event: Fenced | InSyncDurable) -> list[Instruction]:
         if self.phase is not Phase.FENCING:
