@@ -118,13 +118,13 @@ EVENTS = (
     event(4, "info", "ClusterA", "SR9004", "a lock left by a dead owner was taken over"),
 )
 JOBS = (
-    Job(16, "verify", "PriRG", JobState.DONE, NOW - 900, NOW - 890),
-    Job(17, "refresh", "ClusterA", JobState.RUNNING, NOW - 60, None, 27 * GIB, 64 * GIB,
+    Job(16, "suspend PriRG", "PriRG", JobState.DONE, NOW - 900, NOW - 890),
+    Job(17, "refresh --all", "ClusterA", JobState.RUNNING, NOW - 60, None, 27 * GIB, 64 * GIB,
         steps=(Step("read", "read arrays", StepState.DONE, NOW - 60, NOW - 59),
                Step("copy", "copy PriRG to RecRG", StepState.BEGUN, NOW - 59))),
 )  # fmt: skip
 FAILED_JOB = Job(
-    18, "failover", "PriRG", JobState.FAILED, NOW - 30, NOW - 29,
+    18, "failover PriRG --planned", "PriRG", JobState.FAILED, NOW - 30, NOW - 29,
     steps=(Step("seal", "stop taking writes on PriRG", StepState.UNDONE, NOW - 30, NOW - 29),),
     error=json.dumps(SrError.make("SR6003", "the site of ClusterB does not answer", group="PriRG",
                                   array="ClusterB", target="RecRG").to_json()),
@@ -149,12 +149,17 @@ def picture(*status: GroupStatus, **changes: Any) -> Frame:
         _volume("RecoveryLogVol", "ClusterB", "PoolB", log, 8),
     )
     groups = (
-        GroupReport("PriRG", "ClusterA", ("PrimaryVol",), "PrimaryLogVol", "sync", "continue", "RecRG"),
-        GroupReport("RecRG", "ClusterB", ("RecoveryVol",), "RecoveryLogVol", "sync", "continue", "PriRG"),
+        GroupReport(
+            "PriRG", "ClusterA", ("PrimaryVol",), "PrimaryLogVol", "sync", "continue", "RecRG"
+        ),
+        GroupReport(
+            "RecRG", "ClusterB", ("RecoveryVol",), "RecoveryLogVol", "sync", "continue", "PriRG"
+        ),
     )
     vms = (VmRow("DemoVM", "PrimaryVol", "ClusterA", "PriRG", written_records=124881),)
-    made = Frame(1, NOW, True, info(), status or both(), arrays, volumes,
-                 (Pair("ClusterA", "ClusterB", NOW - 9000),), groups, vms, JOBS, EVENTS)  # fmt: skip
+    pairs = (Pair("ClusterA", "ClusterB", NOW - 9000),)
+    made = Frame(1, NOW, True, info(), status or both(), arrays, volumes, pairs, groups, vms,
+                 JOBS, EVENTS)  # fmt: skip
     return attrs.evolve(made, **changes)
 
 
@@ -248,4 +253,5 @@ def scene(view: FabricView, screen: str = "overview", width: int = 80, height: i
     looks = {field.name for field in attrs.fields(Look)}
     look = Look(screen, **{"group": "PriRG", **{k: v for k, v in changes.items() if k in looks}})
     rest = {k: v for k, v in changes.items() if k not in looks}
-    return Scene(view, look, rest.pop("now", view.heard or NOW), width, height, **rest)
+    now = rest.pop("now", view.heard or NOW) if view.live else view.since + 7
+    return Scene(view, look, now, width, height, **rest)

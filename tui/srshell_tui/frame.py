@@ -96,12 +96,13 @@ def message_line(scene: Scene) -> Line:
 def compose(scene: Scene, first: Sequence[Line], body: Body, keys: Sequence[Key]) -> Drawing:
     """A whole screen."""
     room = max(scene.height - len(first) - 2, 0)
-    middle = [fit(line, scene.width) for line in body.lines[:room]]
+    upper, *standing = first
+    middle = [*standing, *(fit(line, scene.width) for line in body.lines[:room])]
     if not scene.view.live:
         # What was said by an owner that is gone must not look like the present, at no place.
         middle = [tuple((t, _PAST.get(tone, tone)) for t, tone in line) for line in middle]
-    middle += [fit((), scene.width)] * (room - len(middle))
-    lines = (*first, *middle, message_line(scene), keys_line(keys, scene.width))
+    middle += [fit((), scene.width)] * (room + len(standing) - len(middle))
+    lines = (upper, *middle, message_line(scene), keys_line(keys, scene.width))
     cursor = None
     if body.cursor is not None and body.cursor < room:
         cursor = len(first) + body.cursor

@@ -83,7 +83,7 @@ def changes(before: FabricView, after: FabricView) -> Iterator[str]:
         if before.info is not None and (old_job is None or old_job.state is not job.state):
             took = f" after {duration(job.ended_unix - job.began_unix)}" if job.ended_unix else ""
             ended = took if has_ended(job) else ""
-            yield f"job {number}, {job.command} {job.object}: {job.state.value}{ended}"
+            yield f"job {number}, {job.command}: {job.state.value}{ended}"
 
 
 def _contact(view: FabricView) -> str:

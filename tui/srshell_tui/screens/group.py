@@ -71,11 +71,11 @@ def draw_group(scene: Scene) -> Drawing:
     width = scene.width
     if not scene.wide:
         body = [
-            *_flow(scene, couple, width),
+            *_reasons(couple, width),
             *_copy(couple, width),
+            *_flow(scene, couple, width),
             *_logs(scene, couple, width),
             *_point(scene, couple, width),
-            *_reasons(couple, width),
             *_users(scene, couple, width),
         ]
         room = scene.height - len(first) - 2
@@ -84,12 +84,13 @@ def draw_group(scene: Scene) -> Drawing:
             body += [rule("Events of this group", width), *_events(scene, couple, left, width)]
         return compose(scene, first, Body(body), keys)
     left_width = width - _RIGHT_WIDTH - 1
-    left_part = [*_flow(scene, couple, left_width), *_copy(couple, left_width),
-                 *_reasons(couple, left_width), rule("Events of this group", left_width),
+    left_part = [*_reasons(couple, left_width), *_copy(couple, left_width),
+                 *_flow(scene, couple, left_width), rule("Events of this group", left_width),
                  *_events(scene, couple, 10, left_width)]  # fmt: skip
     right_width = _RIGHT_WIDTH
     right_part = [*_logs(scene, couple, right_width), *_point(scene, couple, right_width),
-                  *_users(scene, couple, right_width), *_following(source, right_width)]  # fmt: skip
+                  *_users(scene, couple, right_width),
+                  *_following(source, right_width)]  # fmt: skip
     return compose(scene, first, Body(beside(left_part, right_part, left_width, width)), keys)
 
 
@@ -167,8 +168,8 @@ def _logs(scene: Scene, couple: Couple, width: int) -> list[Line]:
         free = (
             f"{round(100 * fill):>3}%  {size(side.log_bytes_free)} free of {size(side.log_bytes)}"
         )
-        shown = sure(f"{bar(fill, 12)} {free}", fresh=scene.view.fresh(side))
-        lines.append(fit(spans(f" {cell(label, 7)} {cell(log, 16)} ", shown), width))
+        shown = sure(f"{bar(fill, 8)} {free}", fresh=scene.view.fresh(side))
+        lines.append(fit(spans(f" {cell(label, 7)} {cell(log, 14)} ", shown), width))
     source = couple.source
     flow = scene.view.flows.get(source.name, Flow())
     rate = flow.bytes_per_second

@@ -31,7 +31,7 @@ _KEYS: tuple[Key, ...] = (
     ("esc", "back"), ("q", "quit"),
 )  # fmt: skip
 _COLUMNS = (
-    Column("JOB", 5, right=True), Column("COMMAND", 14), Column("OBJECT", 16),
+    Column("JOB", 5, right=True), Column("COMMAND", 34),
     Column("STATE", 12), Column("DONE", 6, right=True), Column("BEGAN", 16),
 )  # fmt: skip
 _STEPS_MAX = 10
@@ -66,7 +66,7 @@ def _cells(scene: Scene, job: Job) -> list[Piece]:
     share = job_share(job)
     word, tone = marked(JOB_TONES[job.state], job.state.value)
     return [
-        str(job.id), job.command, job.object, (word, tone),
+        str(job.id), job.command, (word, tone),
         UNKNOWN if share is None else f"{round(100 * share)}%",
         moment(job.began_unix, scene.now),
     ]  # fmt: skip
@@ -78,7 +78,7 @@ def _details(scene: Scene, job: Job) -> list[Line]:
     took = ""
     if job.ended_unix is not None:
         took = f"took {duration(job.ended_unix - job.began_unix)}"
-    lines = [rule(f"Job {job.id}: {job.command} {job.object}", width, took)]
+    lines = [rule(f"Job {job.id}: {job.command}", width, took)]
     share = job_share(job)
     if share is not None and not has_ended(job):
         lines.append(

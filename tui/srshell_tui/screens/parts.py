@@ -73,7 +73,7 @@ def job_lines(scene: Scene, width: int, count: int) -> list[Line]:
     for job in jobs[:count]:
         word, tone = marked(JOB_TONES[job.state], job.state.value)
         word += "" if scene.view.live or has_ended(job) else "?"
-        text = f" {job.id:>4} {cell(f'{job.command} {job.object}', 24)} "
+        text = f" {job.id:>4} {cell(job.command, width - 19)} "
         lines.append(fit(spans(text, (word, tone)), width))
     return lines
 

@@ -67,6 +67,8 @@ def _keys(wizard: Wizard) -> tuple[Key, ...]:
     match wizard.stage:
         case Stage.CHOOSE:
             return (("↑ ↓", "choose"), ("⏎", "plan"), ("esc", "cancel"))
+        case Stage.CONFIRM if wizard.wanted:
+            return (("⏎", "run it"), ("esc", "cancel"))
         case Stage.CONFIRM:
             return (("tab", "Cancel or Run"), ("⏎", "take it"), ("esc", "cancel"))
         case Stage.RUN:
@@ -162,9 +164,7 @@ def _running(wizard: Wizard, width: int) -> list[Line]:
     job = wizard.job
     if job is None:
         return [fit(spans(f" begun: {wizard.command}"), width)]
-    lines = [
-        rule(f"Job {job.id}: {job.command} {job.object}", width, "it goes on without this screen")
-    ]
+    lines = [rule(f"Job {job.id}: {job.command}", width, "it goes on without this screen")]
     share = job_share(job)
     if share is not None:
         lines.append(

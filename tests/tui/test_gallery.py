@@ -1,0 +1,76 @@
+"""Every screen and wizard in each of its situations, as text, compared with what was agreed on.
+
+A change of a screen shows here as a difference that a person can read; `python -m
+tests.tui.gallery` draws all pictures anew.
+"""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from srshell_tui.screens import DRAW
+from srshell_tui.text import Tone, to_ascii, width_of
+from tests.tui import gallery
+
+PICTURES = gallery.pictures()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_screen_looks_as_agreed(name: str) -> None:
+    """The words, symbols and places of a screen are part of the product."""
+    agreed = (gallery.GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert PICTURES[name]().text() == agreed
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_screen_fills_its_terminal_exactly(name: str) -> None:
+    """No line is wider than the terminal, which would break it; none is left over."""
+    size = name.rsplit("-", 1)[1]
+    width, height = (int(part) for part in size.split("x"))
+    drawing = PICTURES[name]()
+    assert len(drawing.lines) == height
+    assert {width_of(line) for line in drawing.lines} == {width}
+    ascii_lines = [to_ascii(line) for line in drawing.lines]
+    assert {width_of(line) for line in ascii_lines} == {width}
+    assert all(text.isascii() for line in ascii_lines for text, _ in line)
+
+
+def test_there_is_a_picture_for_every_file_and_for_every_screen() -> None:
+    """No agreed picture outlives its screen, and no screen goes without."""
+    assert {path.stem for path in gallery.GOLDEN.glob("*.txt")} == set(PICTURES)
+    assert {name.split("-")[0] for name in PICTURES} >= {*DRAW, "wizard", "help", "page"}
+
+
+def test_no_text_of_the_fabric_reaches_the_terminal_as_a_command() -> None:
+    """Control characters and marks that turn the direction round are shown, not obeyed."""
+    for name in PICTURES:
+        text = PICTURES[name]().text()
+        assert not set(text.replace("\n", "")) & {"\x1b", "\x07", "\u202e", "\u2066", "\t"}, name
+
+
+def test_a_value_of_an_owner_that_is_gone_never_looks_live() -> None:
+    """Neither a state nor a number keeps its mark of health once nobody vouches for it."""
+    for screen in ("overview", "group"):
+        drawing = gallery.screen(gallery.lost, screen, "140x40")
+        body = drawing.lines[2:-2]
+        tones = {tone for line in body for _, tone in line}
+        assert not tones & {Tone.OK, Tone.WORKING, Tone.PLAIN}
+        text = drawing.text()
+        assert "RPO   0 s" not in text
+        assert "0 s   " not in text
+        assert "yes" not in text
+
+
+def test_the_health_is_told_in_symbol_word_and_tone() -> None:
+    """Who sees no colour, or hears the screen, is told as much."""
+    drawing = gallery.screen(gallery.alone, "overview", "80x24")
+    spans = {span for line in drawing.lines for span in line}
+    assert ("✖ Critical", Tone.ERROR) in spans
+    assert any(text.startswith("▲ WaitingForDestination") for text, _ in spans)
+
+
+def test_wide_characters_are_never_cut_in_half() -> None:
+    """Half of a character of two cells would shift the rest of its line."""
+    drawing = gallery.screen(gallery.hostile, "events", "80x24")
+    assert all(cell_len("".join(t for t, _ in line)) == 80 for line in drawing.lines)
