@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -181,19 +182,19 @@ def pictures() -> dict[str, Draw]:
     views = (sync, copying, early, alone, split, suspended, empty, connecting, lost, stranger)
     found: dict[str, Draw] = {}
     for view in views:
-        found[f"overview-{view.__name__}-80x24"] = lambda v=view: screen(v, "overview", "80x24")
-        found[f"group-{view.__name__}-80x24"] = lambda v=view: screen(v, "group", "80x24")
+        found[f"overview-{view.__name__}-80x24"] = partial(screen, view, "overview", "80x24")
+        found[f"group-{view.__name__}-80x24"] = partial(screen, view, "group", "80x24")
     for view in (copying, alone, split, lost):
-        found[f"overview-{view.__name__}-140x40"] = lambda v=view: screen(v, "overview", "140x40")
-        found[f"group-{view.__name__}-140x40"] = lambda v=view: screen(v, "group", "140x40")
+        found[f"overview-{view.__name__}-140x40"] = partial(screen, view, "overview", "140x40")
+        found[f"group-{view.__name__}-140x40"] = partial(screen, view, "group", "140x40")
     for name in ("volumes", "events", "jobs"):
         for view, size in ((sync, "80x24"), (empty, "80x24"), (alone, "140x40"), (lost, "80x24")):
             key = f"{name}-{view.__name__}-{size}"
-            found[key] = lambda v=view, n=name, s=size: screen(v, n, s)
+            found[key] = partial(screen, view, name, size)
     for kind in WIZARDS:
-        found[f"wizard-{kind}-80x24"] = lambda k=kind: wizard(k)
+        found[f"wizard-{kind}-80x24"] = partial(wizard, kind)
     for kind in ("confirm", "run", "failed"):
-        found[f"wizard-{kind}-140x40"] = lambda k=kind: wizard(k, "140x40")
+        found[f"wizard-{kind}-140x40"] = partial(wizard, kind, "140x40")
     return found | _ODD
 
 
