@@ -65,7 +65,7 @@ _PROSE: Final = re.compile(
     r"^(?:\d+\.\s|[*>+-]\s|>|\[|!\[|\||<!--)"  # a list, a quotation, a link, a table
     r"|^[A-Z][\w'/-]*[ ,.:](?=.*[a-z])"  # a sentence
 )
-_CODE: Final = re.compile(rf"{_CMDLET}\b|^\s*\$|\s=\s")
+_CODE: Final = re.compile(rf"{_CMDLET}\b|^[A-Z]\w+-[A-Z]\w\w|^\s*\$|\s=\s")
 
 
 def mended(text: str) -> Mended:

@@ -208,20 +208,19 @@ def _number(text: str) -> int | float:
 def _text(inside: str) -> nodes.Node:
     """A string between double quotes, with its variables."""
     parts: list[nodes.Node] = []
+    plain = ""
     at = 0
     for found in _INSIDE.finditer(inside):
-        if found.start() > at:
-            parts.append(nodes.Literal(inside[at : found.start()]))
+        plain += inside[at : found.start()]
         at = found.end()
         name = found[1] or found[2]
-        if name:
-            parts.append(nodes.Variable(name))
-        else:
-            parts.append(nodes.Literal(_ESCAPES.get(found[3], found[3]) if found[3] else '"'))
-    if at < len(inside):
-        parts.append(nodes.Literal(inside[at:]))
+        if not name:
+            plain += _ESCAPES.get(found[3], found[3]) if found[3] else '"'
+            continue
+        parts += [nodes.Literal(plain)] if plain else []
+        parts.append(nodes.Variable(name))
+        plain = ""
+    plain += inside[at:]
     if not parts:
-        return nodes.Literal("")
-    if len(parts) == 1 and isinstance(parts[0], nodes.Literal):
-        return parts[0]
-    return nodes.Text(tuple(parts))
+        return nodes.Literal(plain)
+    return nodes.Text((*parts, nodes.Literal(plain)) if plain else tuple(parts))
