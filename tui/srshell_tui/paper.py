@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -43,10 +44,12 @@ class Paper(Widget, can_focus=True):
         self._lines, self._cursor = lines, drawing.cursor
         changed = []
         for y in range(max(len(before), len(lines))):
-            old = _cells(before, y, cursor_before)
-            new = _cells(lines, y, drawing.cursor)
-            if old != new:
-                changed.append(_difference(y, old, new))
+            old = before[y] if y < len(before) else ()
+            new = lines[y] if y < len(lines) else ()
+            was_chosen, is_chosen = y == cursor_before, y == drawing.cursor
+            if old != new or was_chosen != is_chosen:
+                changed.append(_difference(y, _cells(old, was_chosen), _cells(new, is_chosen)))
+        changed = [region for region in changed if region.area]
         if changed:
             self.refresh(*changed)
 
@@ -67,19 +70,28 @@ class Paper(Widget, can_focus=True):
         return Drawing(self._lines).text()
 
 
-def _cells(lines: tuple[Line, ...], y: int, cursor: int | None) -> _Cells:
-    """A line, character by character."""
-    line = lines[y] if y < len(lines) else ()
-    return [(char, tone, y == cursor) for text, tone in line for char in text]
+def _cells(line: Line, chosen: bool) -> _Cells:
+    """A line, cell by cell; what takes no cell belongs to the one before it."""
+    found: _Cells = []
+    for text, tone in line:
+        for char in text:
+            width = cell_len(char)
+            if width:
+                found += [(char, tone, chosen)] + [("", tone, chosen)] * (width - 1)
+            elif found:
+                last, last_tone, _ = found[-1]
+                found[-1] = (last + char, last_tone, chosen)
+    return found
 
 
 def _difference(y: int, old: _Cells, new: _Cells) -> Region:
-    """From the first cell that differs to the last one; a whole line where widths differ."""
+    """From the first cell that differs to the last one."""
+    width = max(len(old), len(new))
     if len(old) != len(new):
-        return Region(0, y, max(len(old), len(new)) * 2, 1)
+        return Region(0, y, width, 1)
     differing = [x for x, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
-    first, last = differing[0], differing[-1]
-    if not all(char.isascii() for char, _, _ in (*old, *new)):
-        # Characters of two cells would shift what is counted here in characters.
-        first, last = 0, 2 * len(new)
+    if not differing:
+        return Region(0, y, 0, 0)
+    # A character of two cells is painted whole, whichever of its cells differs.
+    first, last = max(differing[0] - 1, 0), min(differing[-1] + 1, width - 1)
     return Region(first, y, last - first + 1, 1)
