@@ -49,12 +49,11 @@ from srshell.engine import destage
 from srshell.engine.applier import Applier
 from srshell.engine.copier import digest
 from srshell.engine.core import Core
-from srshell.engine.log_file import Extents, extents_of
+from srshell.engine.log_file import extents_of
 from srshell.model.errors import SrError
 from srshell.model.replica import Superblock
 from srshell.replication import credible, reigns
 from srshell.replication import destination as machine
-from srshell.storage import StorageError
 from srshell.transport.link import Link, LinkClosed
 
 _APPEND_BYTES = 4 << 20
@@ -86,26 +85,32 @@ class Follow:
         self._jobs_waiting = 0
         self._job_bytes_waiting = 0
         self._layouts = core.volumes.layouts
-        self._told_bytes_free = core.ring.free_bytes
+        self._told_bytes_free = core.credit_bytes
 
     async def run(self) -> None:
         """Serve the link until it closes.
 
-        Every frame that was taken is durable when this returns.
+        Every frame that was taken is durable when this returns, as far as the log had room.
         """
         self._core.on_space.append(self._report_space)
-        await asyncio.gather(
-            self._until_closed(self._read()),
-            self._until_closed(self._append()),
-            self._until_closed(self._watch()),
-        )
-        self._core.on_space.remove(self._report_space)
+        try:
+            await asyncio.gather(
+                self._until_closed(self._read()),
+                self._until_closed(self._append()),
+                self._until_closed(self._watch()),
+            )
+        finally:
+            self._core.on_space.remove(self._report_space)
 
     async def _until_closed(self, task: Awaitable[None]) -> None:
-        with suppress(LinkClosed, SrError):
+        try:
             await task
-            return
-        self.close("the link ended")
+        except (LinkClosed, SrError):
+            self.close("the link ended")
+        except BaseException:
+            # Whoever waits at the other end must not take this side for alive.
+            self.close("an internal error")
+            raise
 
     def close(self, reason: str) -> None:
         """Close the link; frames already taken are still made durable."""
@@ -114,6 +119,7 @@ class Follow:
         self.link.close()
         self._stopped.set()
         self._arrived.set()
+        self._core.wake()
 
     async def _read(self) -> None:
         while True:
@@ -136,9 +142,10 @@ class Follow:
 
     def _report_space(self) -> None:
         """Tell the primary that a checkpoint gave log space back: it may wait for that."""
-        ring = self._core.ring
-        if ring.free_bytes > self._told_bytes_free + ring.ring_bytes // 8:
-            self._confirm(self._core.log.durable_lsn)
+        core = self._core
+        most_bytes = min(core.ring.ring_bytes, 2 * core.world.limits.unapplied_bytes)
+        if core.credit_bytes > self._told_bytes_free + most_bytes // 8:
+            self._confirm(core.log.durable_lsn)
 
     async def _take(self, message: Message, payload: bytes | memoryview) -> None:
         match message:
@@ -148,8 +155,9 @@ class Follow:
                 self._committed(message.commit_lsn)
             case Ping():
                 self._committed(message.commit_lsn)
+                self._told_bytes_free = self._core.credit_bytes
                 self.link.send(
-                    Pong(message.sent_ns, self._core.log.durable_lsn, self._log_bytes_free())
+                    Pong(message.sent_ns, self._core.log.durable_lsn, self._told_bytes_free)
                 )
             case Extent():
                 self._take_extent(message, payload)
@@ -176,9 +184,6 @@ class Follow:
             case _:
                 raise LinkClosed(f"unexpected {type(message).__name__}")
 
-    def _log_bytes_free(self) -> int:
-        return self._core.ring.free_bytes
-
     def _machine(self) -> machine.Destination:
         destination = self._core.destination
         if destination is None:
@@ -192,10 +197,9 @@ class Follow:
             await self._core.persist(change)
 
     async def _store_policy(self, message: Policy) -> None:
-        policy = credible.check_policy(message.on_peer_loss)
         await self._persist(
             lambda sb: attrs.evolve(
-                sb, on_peer_loss=policy, peer_may_ack_alone=message.may_ack_alone
+                sb, on_peer_loss=message.on_peer_loss, peer_may_ack_alone=message.may_ack_alone
             )
         )
         self.link.send(PolicyStored(message.on_peer_loss, message.may_ack_alone))
@@ -237,33 +241,32 @@ class Follow:
             while self._frames and size_bytes + self._frames[0][0].total_bytes <= _APPEND_BYTES:
                 batch.append(self._frames.popleft())
                 size_bytes += batch[-1][0].total_bytes
+            await self._append_batch(batch)
             self._frame_bytes_waiting -= size_bytes
-            try:
-                await self._append_batch(batch)
-            except StorageError as error:
-                raise core.fail(error) from error
         core.wake()
 
     async def _append_batch(self, batch: list[tuple[FrameBody, tuple[Record, ...]]]) -> None:
+        core = self._core
+        # At the ring's end up to one frame is lost to the wrap.
+        sizes_bytes = [body.total_bytes for body, _ in batch]
+        if core.can_append(sum(sizes_bytes) + max(sizes_bytes)):
+            await self._write(batch)
+            return
+        for frame in batch:
+            while not core.can_append(frame[0].total_bytes):
+                if self.link.closed:
+                    raise LinkClosed("no room came before the link closed")
+                self._applier.want_space()
+                await core.progressed()
+            await self._write([frame])
+
+    async def _write(self, batch: list[tuple[FrameBody, tuple[Record, ...]]]) -> None:
         core = self._core
         for _, records in batch:
             for record in records:
                 core.overlay.add(record)
         frames = [(body, extents_of(records)) for body, records in batch]
-        # At the ring's end up to one frame is lost to the wrap.
-        sizes_bytes = [body.total_bytes for body, _ in frames]
-        if core.can_append(sum(sizes_bytes) + max(sizes_bytes)):
-            await self._write(frames)
-            return
-        for frame in frames:
-            while not core.can_append(frame[0].total_bytes):
-                self._applier.want_space()
-                await core.progressed()
-            await self._write([frame])
-
-    async def _write(self, frames: list[tuple[FrameBody, Extents]]) -> None:
-        core = self._core
-        await core.log.append(frames)
+        await core.append(frames)
         for instruction in self._machine().handle(machine.FramesFlushed(frames[-1][0].last_lsn)):
             if isinstance(instruction, machine.Confirm):
                 self._confirm(instruction.lsn)
@@ -273,7 +276,7 @@ class Follow:
 
     def _confirm(self, lsn: int) -> None:
         if not self.link.closed:
-            self._told_bytes_free = self._core.ring.free_bytes
+            self._told_bytes_free = self._core.credit_bytes
             self.link.send(Confirm(lsn, self._core.applied_lsn, self._told_bytes_free))
 
     def _committed(self, lsn: int) -> None:

@@ -80,12 +80,12 @@ class Handshake:
 
     def __init__(self, core: Core, parts: Parts, link: Link, session: str) -> None:
         """Begin; ``session`` names the link in both journals."""
-        #: Set when the peer has said that it is there and what it concludes.
-        self.met = False
         self._core = core
         self._parts = parts
         self._link = link
         self._session = session
+        #: The peer has answered: from then on it may be busy, not only silent.
+        self.answered = False
 
     async def run(self, hello: Hello | None) -> Agreement:
         """Reach an agreement; ``hello`` was already read when the peer dialled.
@@ -161,7 +161,7 @@ class Handshake:
         mirrored = decision.mirrored()
         expected = (mirrored.relation.value, mirrored.amount.value, mirrored.common_lsn)
         said = (theirs_verdict.relation, theirs_verdict.amount, theirs_verdict.common_lsn)
-        self.met = True
+        self.answered = True
         if said != expected:
             raise Incompatible("disagree", f"this side expects {expected}, the peer says {said}")
         return decision
@@ -348,7 +348,6 @@ class Handshake:
         newest = max((era.epoch.number for era in rejoin.history), default=0)
         if newest < core.superblock.promised_epoch and not core.superblock.yields:
             self._refuse("SR6002", f"epoch {newest} is older than {core.superblock.promised_epoch}")
-        _check_rejoin(rejoin, decision)
         credible.check_rejoin(rejoin, theirs, decision)
         await rejoin_source(core, self._parts, rejoin, decision)
         self._link.send(Rejoined(core.log.durable_lsn, core.credit_bytes))
@@ -375,15 +374,6 @@ class Handshake:
                 end = first + len(piece) == len(bits) and volume == len(core.dirty.bits) - 1
                 self._link.send(Dirty(volume, first_page, end), [piece.tobytes()])
                 await self._link.drain()
-
-
-def _check_rejoin(rejoin: Rejoin, decision: Decision) -> None:
-    """Refuse orders that the verdict of both sides does not lead to."""
-    copy = decision.amount in _COPIES and decision.amount is not Amount.RESUME
-    if rejoin.copy is not copy:
-        raise LinkClosed(f"told to {'' if rejoin.copy else 'not '}copy for {decision.amount.value}")
-    if not copy and rejoin.truncate_lsn != decision.common_lsn:
-        raise LinkClosed(f"told to cut at {rejoin.truncate_lsn}, not at {decision.common_lsn}")
 
 
 def _flow(core: Core, decision: Decision) -> Flow | None:

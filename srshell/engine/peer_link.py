@@ -59,8 +59,9 @@ class PeerLink:
         self.split: Divergence | None = None
         self.peer_split: Divergence | None = None
         self.flow: Flow | None = None
+        self._handshake: Handshake | None = None
+        self._shaking: Link | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._meeting: Link | None = None
         self._timeout: asyncio.TimerHandle | None = None
         self._retry = asyncio.Event()
         self._settling: asyncio.TimerHandle | None = None
@@ -174,28 +175,32 @@ class PeerLink:
         await asyncio.shield(serving)
 
     async def _timed(self, link: Link, handshake: Handshake, hello: Hello | None) -> Agreement:
-        """Close the link of a handshake that takes too long, or with a peer that says nothing.
+        """Close the link of a handshake that takes too long, sooner if nobody answers.
 
-        A frozen peer answers no Hello, and this side's writes wait for the end of the handshake.
         The handshake is not cancelled: what it writes to the disk it must also remember.
         """
-        limits, loop = self._core.world.limits, asyncio.get_running_loop()
-
-        def close_unless_met() -> None:
-            if not handshake.met:
-                link.close()
-
+        loop, limits = asyncio.get_running_loop(), self._core.world.limits
         timers = (
-            loop.call_later(limits.peer_timeout_seconds, close_unless_met),
             loop.call_later(limits.handshake_seconds, link.close),
+            loop.call_later(limits.peer_timeout_seconds, self._give_up_silence),
         )
-        self._meeting = link
+        self._handshake, self._shaking = handshake, link
         try:
             return await uninterrupted(handshake.run(hello))
         finally:
-            self._meeting = None
+            self._handshake = self._shaking = None
             for timer in timers:
                 timer.cancel()
+
+    def _give_up_silence(self) -> None:
+        """End a handshake that nobody answers: others wait for what it holds."""
+        if self._handshake is not None and not self._handshake.answered:
+            self.give_up_handshake()
+
+    def give_up_handshake(self) -> None:
+        """End a handshake under way, as if its link broke; it may wait for a silent peer."""
+        if self._shaking is not None:
+            self._shaking.close()
 
     def _begin(self, link: Link, agreement: Agreement) -> asyncio.Task[None]:
         """Start serving; the caller holds ``transition``: nothing happened since the agreement."""
@@ -276,6 +281,7 @@ class PeerLink:
         self._timeout = None
         source = self._core.source
         if source is not None and self.lead is None:
+            self._give_up_silence()
             self._carry_out(source.handle(machine.PeerTimeout()))
 
     def _cancel_timeout(self) -> None:
@@ -321,11 +327,6 @@ class PeerLink:
         if serving is not None and not serving.done():
             with suppress(LinkClosed, SrError):
                 await serving
-
-    def give_up_meeting(self) -> None:
-        """End a handshake that is under way: whoever calls waits for ``linking`` next."""
-        if self._meeting is not None:
-            self._meeting.close()
 
     async def close(self, reason: str) -> None:
         """End the link, if there is one; the caller holds ``linking``."""

@@ -375,7 +375,7 @@ class Replica:
         core = self.core
         if self.seal_timer is not None:
             self.seal_timer.cancel()
-        self.peer_link.give_up_meeting()
+        self.peer_link.give_up_handshake()
         async with self.peer_link.linking:
             await self.peer_link.close("this side closes")
             with suppress(SrError):

@@ -35,7 +35,7 @@ async def give_up(
     core, link = replica.core, replica.peer_link
     if link.split is None and not core.superblock.yields:
         raise SrError.make("SR6023", group=core.superblock.group)
-    link.give_up_meeting()
+    link.give_up_handshake()
     async with link.linking:
         await link.close("this side gives up its branch")
         async with core.transition, core.frames:

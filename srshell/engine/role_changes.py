@@ -166,7 +166,7 @@ async def promote(
     full).
     """
     core, link = replica.core, replica.peer_link
-    link.give_up_meeting()
+    link.give_up_handshake()
     async with link.linking:
         superblock = core.superblock
         if superblock.role is ReplicaRole.PRIMARY:
@@ -341,7 +341,7 @@ async def dismantle(replica: Replica) -> int:
     Returns the LSN at which the volumes stand.
     """
     core, link = replica.core, replica.peer_link
-    link.give_up_meeting()
+    link.give_up_handshake()
     async with link.linking:
         async with core.transition:
             await core.persist(lambda sb: attrs.evolve(sb, torn_down=True, suspended=True))
