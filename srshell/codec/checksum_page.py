@@ -5,8 +5,8 @@
 Always true:
 
 (1) A page is one sector, so that it is rewritten whole.
-(2) A block whose content was never seen has the checksum 0, `UNKNOWN`; a block whose CRC-32 is 0
-    has 0xFFFFFFFF instead, so that `block_checksum` never returns `UNKNOWN`.
+(2) Two checksums are words: `UNKNOWN`, the content was never seen, and `CORRUPT`, it was found
+    wrong.  A block with one of these CRCs has 0xFFFFFFFF instead, so no content has them.
 (3) The checksum of the page covers identity and checksums, so that a page of another volume, place
     or partnership is refused; whoever cannot read a page knows no checksum of its blocks.
 """
@@ -30,18 +30,22 @@ VERSION: Final = 1
 MAGIC: Final = b"SRCM"
 #: What a page says of a block whose content was never seen.
 UNKNOWN: Final = 0
+#: What a page says of a block that was corrupt when a part of it was written anew.
+CORRUPT: Final = 0xFFFFFFFE
 #: Blocks that checksums are kept of, in bytes; the last one of a volume may be shorter.
 BLOCK_BYTES: Final = 4096
 
 _HEADER: Final = struct.Struct("<4sHHIQ16s24x")
 _CRC: Final = struct.Struct("<I")
 _RESERVE: Final = bytes(24)
-_INSTEAD_OF_UNKNOWN: Final = 0xFFFFFFFF
+_WORDS: Final = frozenset({UNKNOWN, CORRUPT})
+_INSTEAD_OF_WORDS: Final = 0xFFFFFFFF
 
 
 def block_checksum(content: Buffer) -> int:
-    """Return what the map keeps of a block with this content; never `UNKNOWN`."""
-    return crc32(content) or _INSTEAD_OF_UNKNOWN
+    """Return what the map keeps of a block with this content; never a word."""
+    checksum = crc32(content)
+    return _INSTEAD_OF_WORDS if checksum in _WORDS else checksum
 
 
 def new_checksums() -> array[int]:

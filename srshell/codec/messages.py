@@ -229,22 +229,27 @@ class Digest(_Wire, frozen=True):
 
 
 class DigestReply(_Wire, frozen=True):
-    """Answer to a digest."""
+    """Answer to a digest: of all bytes, and for each block what it has and what was recorded."""
 
     sequence: Number
     digest: bytes
+    checksums: bytes
+    recorded: bytes
+    past_cache: bool
 
 
 class LogDigest(_Wire, frozen=True):
-    """What are the frames of your log from here on?"""
+    """What are the frames of your log on disk from here on, and what there is damaged?"""
 
     first_lsn: Number
+    mend: bool
 
 
 class LogDigestReply(_Wire, frozen=True):
-    """Rows of (first LSN, last LSN, body_crc)."""
+    """Rows of (first LSN, last LSN, body_crc), and a sentence about each damage."""
 
     rows: tuple[tuple[Number, Number, Crc], ...]
+    damage: tuple[str, ...]
 
 
 class Bye(_Wire, frozen=True):
@@ -262,6 +267,44 @@ class Diverged(_Wire, frozen=True):
     bytes: Number
     first_unix_ms: Number
     last_unix_ms: Number
+
+
+class Agreed(_Wire, frozen=True):
+    """The range that I last asked a digest of is equal here: record what you did not know."""
+
+    sequence: Number
+
+
+class Fetch(_Wire, frozen=True):
+    """Send me the range (bytes) as your device holds it: mine is wrong."""
+
+    sequence: Number
+    volume: Number
+    offset: Number
+    length: Number
+
+
+class Fetched(_Wire, frozen=True):
+    """Answer to a fetch; the payload is the data, which ``crc`` covers."""
+
+    sequence: Number
+    crc: Crc
+
+
+class Mend(_Wire, frozen=True):
+    """Your range (bytes) is wrong: write this payload, which ``crc`` covers, in its place."""
+
+    sequence: Number
+    volume: Number
+    offset: Number
+    length: Number
+    crc: Crc
+
+
+class Mended(_Wire, frozen=True):
+    """It is durable in my volume."""
+
+    sequence: Number
 
 
 Message: TypeAlias = (
@@ -294,6 +337,11 @@ Message: TypeAlias = (
     | LogDigestReply
     | Bye
     | Diverged
+    | Agreed
+    | Fetch
+    | Fetched
+    | Mend
+    | Mended
 )
 
 #: The number of each kind on the wire is its place in the union, from 1.  Append only.
@@ -302,7 +350,9 @@ MESSAGE_KINDS: Final[dict[type[Message], int]] = {
 }
 
 #: Only these may have a payload.
-_KINDS_WITH_PAYLOAD: Final = frozenset(MESSAGE_KINDS[kind] for kind in (Frame, Extent, Dirty))
+_KINDS_WITH_PAYLOAD: Final = frozenset(
+    MESSAGE_KINDS[kind] for kind in (Frame, Extent, Dirty, Fetched, Mend)
+)
 
 _HEADER: Final = struct.Struct("<4sBBHIII")
 _CRC: Final = struct.Struct("<I")
@@ -380,12 +430,12 @@ def decode_message(kind: int, meta: Buffer, crc: int) -> Message:
     return message
 
 
-def check_extent(extent: Extent, payload: Buffer) -> None:
+def check_extent(extent: Extent | Mend, payload: Buffer) -> None:
     """Refuse an extent whose data is not what the message says.
 
     Raises `FormatError` ``length`` or ``checksum``.
     """
-    length = 0 if extent.zero else extent.length
+    length = 0 if isinstance(extent, Extent) and extent.zero else extent.length
     if len(payload) != length or extent.length == 0:
         raise FormatError("length", f"extent of {length} bytes came with {len(payload)}")
     if crc32(payload) != extent.crc:

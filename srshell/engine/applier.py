@@ -169,6 +169,16 @@ class Applier:
         finally:
             self._settling -= 1
 
+    async def reach(self, lsn: int) -> None:
+        """Wait until the volumes hold everything up to an LSN that is committed."""
+        self._settling += 1
+        try:
+            self._hurry()
+            while self._core.applied_lsn < lsn:
+                await self._core.progressed()
+        finally:
+            self._settling -= 1
+
     async def run_checkpoints(self) -> None:
         """Take a checkpoint now and then, and whenever log space is wanted."""
         core = self._core

@@ -38,18 +38,8 @@ _PAGES_PER_WRITE = 64
 _PAGES_KEPT_MAX = 16_384
 _BLANK = bytes(PAGE_BYTES)
 _ZERO_BLOCK = bytes(BLOCK_BYTES)
-#: A checksum that is not that of the content: see `mistrusted`.
-_WRONG_MASK = 0x5A5A5A5A
 
 Page = tuple[int, int]  # volume and index
-
-
-def mistrusted(checksum: int) -> int:
-    """Return a checksum that this content does not have.
-
-    A block that was corrupt and of which a part is written anew stays known as corrupt.
-    """
-    return checksum ^ _WRONG_MASK or checksum ^ 1
 
 
 class ChecksumMap:
@@ -62,9 +52,11 @@ class ChecksumMap:
         self._file = file
         self._pages: dict[Page, array[int]] = {}
         self._stale: set[Page] = set()
+        self._written: set[Page] = set()
         self._generation = 1
         self._loading = asyncio.Lock()
-        self._writing = asyncio.Lock()
+        #: Held while pages are written.
+        self.writing = asyncio.Lock()
         #: Called with words about each page that could not be read.
         self.on_damage: Callable[[str], None] = lambda _: None
         self._zero = block_checksum(_ZERO_BLOCK)
@@ -174,13 +166,23 @@ class ChecksumMap:
         for block in blocks:
             self.put(volume, block, UNKNOWN)
 
+    async def touch(self, volume: int, page: int) -> None:
+        """Write a page that is damaged on disk again, or as unknown if memory does not have it."""
+        await self.load(volume, [page * CHECKSUMS_PER_PAGE])
+        self._stale.add((volume, page))
+
+    def wrote(self, volume: int, page: int) -> bool:
+        """Tell whether the disk is known to hold something in the place of a page."""
+        key = (volume, page)
+        return key in self._written or (key not in self._stale and any(self._pages.get(key, ())))
+
     async def write_synced(self, sync: Callable[[], Awaitable[None]]) -> None:
         """Sync the volumes by ``sync``, then make durable what was known before of their blocks.
 
         Raises StorageError.  One call at a time: two writes of one page could reach the disk in any
         order.
         """
-        async with self._writing:
+        async with self.writing:
             taken = sorted(self._stale)
             self._stale.clear()
             self._generation += 1
@@ -192,6 +194,7 @@ class ChecksumMap:
             except BaseException:
                 self._stale.update(taken)
                 raise
+            self._written.update(taken)
             self._evict()
 
     def _encoded(self, volume: int, page: int) -> Write:

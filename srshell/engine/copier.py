@@ -12,7 +12,6 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -24,6 +23,7 @@ from srshell.engine import destage
 from srshell.engine.committer import Committer
 from srshell.engine.core import Core
 from srshell.engine.dirty_map import BLOCK_BYTES
+from srshell.engine.looking import digest
 from srshell.engine.overlay import patch
 from srshell.model.replica import CopyProgress, Flow
 from srshell.storage import StorageError
@@ -41,11 +41,6 @@ class _InFlight:
     volume: int
     offset: int
     length: int
-
-
-def digest(data: bytes) -> bytes:
-    """Return 16 bytes that tell two extents apart."""
-    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 class Copier:

@@ -17,9 +17,8 @@ from collections.abc import Sequence
 import attrs
 
 from srshell.codec.checksum import Buffer
-from srshell.codec.checksum_page import BLOCK_BYTES, UNKNOWN, block_checksum
+from srshell.codec.checksum_page import BLOCK_BYTES, CORRUPT, UNKNOWN, block_checksum
 from srshell.codec.log_frame import Record, RecordKind
-from srshell.engine.checksum_map import mistrusted
 from srshell.engine.core import Core
 from srshell.model.replica import ReplicaData
 
@@ -142,7 +141,7 @@ async def _sums(core: Core, volume: int, plan: _Plan) -> dict[int, int]:
         if before is not None and checks:
             recorded = core.checksums.get(volume, block)
             if recorded not in (UNKNOWN, block_checksum(before)):
-                checksum = mistrusted(checksum)
+                checksum = CORRUPT
                 _tell_corrupt(core, volume, block)
         sums[block] = checksum
     return sums

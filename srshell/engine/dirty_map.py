@@ -40,7 +40,8 @@ class DirtyMap:
             bits.setall(0)
         self._stale: list[set[int]] = [set() for _ in volumes]
         self._generation = 1
-        self._writing = asyncio.Lock()
+        #: Held while pages are written.
+        self.writing = asyncio.Lock()
 
     def mark(self, volume: int, offset: int, length: int) -> None:
         """Mark the blocks that a range of bytes touches."""
@@ -113,7 +114,7 @@ class DirtyMap:
         One call at a time: two writes of one page could reach the disk in any order, and what
         another call took along is durable only when that one ends.
         """
-        async with self._writing:
+        async with self.writing:
             while any(self._stale):
                 self._generation += 1
                 writes, taken = self._take_stale()

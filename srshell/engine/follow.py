@@ -23,21 +23,22 @@ import attrs
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import FrameBody, Record, open_body
 from srshell.codec.messages import (
+    Agreed,
     Bye,
     Commit,
     Compare,
     Compared,
     Confirm,
     Digest,
-    DigestReply,
     Extent,
     ExtentStored,
     Fence,
     FenceClosed,
     Fenced,
+    Fetch,
     Frame,
     LogDigest,
-    LogDigestReply,
+    Mend,
     Message,
     Ping,
     Policy,
@@ -47,9 +48,10 @@ from srshell.codec.messages import (
 )
 from srshell.engine import destage
 from srshell.engine.applier import Applier
-from srshell.engine.copier import digest
 from srshell.engine.core import Core
 from srshell.engine.log_file import extents_of
+from srshell.engine.looking import digest
+from srshell.engine.witness import Witness
 from srshell.model.errors import SrError
 from srshell.model.replica import Superblock
 from srshell.replication import credible, reigns
@@ -58,7 +60,6 @@ from srshell.transport.link import Link, LinkClosed
 
 _APPEND_BYTES = 4 << 20
 _SYNC_BYTES = 32 << 20
-_LOG_ROWS_MAX = 20_000
 # Copies and comparisons that may wait, and their bytes: many times what a primary has in flight.
 _JOBS_MAX = 4096
 _JOB_BYTES_MAX = 128 << 20
@@ -86,6 +87,7 @@ class Follow:
         self._job_bytes_waiting = 0
         self._layouts = core.volumes.layouts
         self._told_bytes_free = core.credit_bytes
+        self._witness = Witness(core, link, applier)
 
     async def run(self) -> None:
         """Serve the link until it closes.
@@ -98,6 +100,7 @@ class Follow:
                 self._until_closed(self._read()),
                 self._until_closed(self._append()),
                 self._until_closed(self._watch()),
+                self._until_closed(self._witness.run()),
             )
         finally:
             self._core.on_space.remove(self._report_space)
@@ -119,6 +122,7 @@ class Follow:
         self.link.close()
         self._stopped.set()
         self._arrived.set()
+        self._witness.close()
         self._core.wake()
 
     async def _read(self) -> None:
@@ -167,9 +171,17 @@ class Follow:
             case Digest():
                 credible.check_range(self._layouts, message.volume, message.offset, message.length)
                 self._committed(message.as_of_lsn)
-                self._submit(0, lambda: self._digest(message))
-            case LogDigest():
-                self._log_digest(message.first_lsn)
+                self._witness.check_room()
+                self._submit(0, lambda: self._witness.hear(message))
+            case Fetch():
+                credible.check_range(self._layouts, message.volume, message.offset, message.length)
+                self._witness.check_room()
+                await self._witness.hear(message)
+            case LogDigest() | Agreed():
+                self._witness.check_room()
+                await self._witness.hear(message)
+            case Mend():
+                self._take_mend(message, payload)
             case Fence():
                 credible.check_fence(message.history, self._core.superblock.history)
                 await self._persist(lambda sb: reigns.fence_stored(sb, message.history))
@@ -319,6 +331,11 @@ class Follow:
         if self._frame_bytes_waiting > self._core.ring.ring_bytes:
             raise LinkClosed("the peer sends more than the log holds")
 
+    def _take_mend(self, message: Mend, payload: bytes | memoryview) -> None:
+        check_extent(message, payload)
+        credible.check_range(self._layouts, message.volume, message.offset, message.length)
+        self._submit(len(payload), lambda: self._witness.mend(message, payload))
+
     async def _store(self, message: Extent, data: bytes | memoryview | None) -> None:
         core = self._core
         await destage.store(core, message.volume, message.offset, message.length, data)
@@ -344,13 +361,3 @@ class Follow:
             await destage.know(self._core, message.volume, message.offset, data)
         if not self.link.closed:
             self.link.send(Compared(message.sequence, equal))
-
-    async def _digest(self, message: Digest) -> None:
-        data = await self._core.volumes.read(message.volume, message.offset, message.length)
-        if not self.link.closed:
-            self.link.send(DigestReply(message.sequence, digest(data)))
-
-    def _log_digest(self, first_lsn: int) -> None:
-        frames = [frame for frame in self._core.ring.frames if frame.first_lsn >= first_lsn]
-        rows = tuple((f.first_lsn, f.last_lsn, f.crc) for f in frames[-_LOG_ROWS_MAX:])
-        self.link.send(LogDigestReply(rows))

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 
+from srshell.codec.checksum import crc32
 from srshell.codec.messages import (
     Bye,
     Compared,
@@ -22,7 +23,9 @@ from srshell.codec.messages import (
     Fence,
     FenceClosed,
     Fenced,
+    Fetched,
     LogDigestReply,
+    Mended,
     Message,
     Ping,
     Policy,
@@ -96,11 +99,11 @@ class Lead:
 
     async def _read(self) -> None:
         while True:
-            message, _ = await self.link.receive()
+            message, payload = await self.link.receive()
             self._heard_at = asyncio.get_running_loop().time()
-            self._take(message)
+            self._take(message, payload)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message, payload: bytes | memoryview) -> None:
         match message:
             case Confirm():
                 self._confirmed(message.durable_lsn, message.log_bytes_free)
@@ -116,8 +119,12 @@ class Lead:
                 self._decide(machine.Fenced(message.lsn))
             case PolicyStored():
                 self._answer("policy", message)
-            case DigestReply():
+            case DigestReply() | Mended():
                 self._answer(message.sequence, message)
+            case Fetched():
+                if crc32(payload) != message.crc:
+                    raise LinkClosed("a fetched block is damaged")
+                self._answer(message.sequence, bytes(payload))
             case LogDigestReply():
                 self._answer("log", message)
             case Bye():
@@ -159,10 +166,12 @@ class Lead:
             if loop.time() - self._heard_at > limits.peer_timeout_seconds:
                 raise LinkClosed("the peer is silent")
 
-    async def ask(self, message: Message, key: object) -> object:
+    async def ask(
+        self, message: Message, key: object, payload_buffers: Sequence[bytes] = ()
+    ) -> object:
         """Send a question and return its answer.  Raises LinkClosed."""
         answer = asyncio.get_running_loop().create_future()
-        self.link.send(message)
+        self.link.send(message, payload_buffers)
         self._answers[key].append(answer)
         return await answer
 

@@ -88,7 +88,7 @@ class LogFile:
             extents,
         )
         buffers: tuple[Buffer, ...] = (header, *body.buffers, padding(body))
-        writes.append(Write(self._offset(placement.position), buffers))
+        writes.append(Write(self.offset_of(placement.position), buffers))
         self.ring.append(held, header_crc)
 
     def _wrap(self, body: FrameBody, placement: Placement, writes: list[Write]) -> None:
@@ -101,15 +101,16 @@ class LogFile:
             prev_crc=self.ring.chain,
             total_bytes=placement.wrap_bytes,
         )
-        writes.append(Write(self._offset(placement.wrap_position), (marker,)))
+        writes.append(Write(self.offset_of(placement.wrap_position), (marker,)))
         self.ring.chain = marker_crc
 
-    def _offset(self, position: int) -> int:
+    def offset_of(self, position: int) -> int:
+        """Return where a ring position lies in the log volume."""
         return self._ring_offset + position % self.ring.ring_bytes
 
     async def read_body(self, held: HeldFrame, epoch: int, record_count: int) -> FrameBody:
         """Read a durable frame back, verified.  Raises StorageError or FormatError."""
-        start = self._offset(held.position) + HEADER_BYTES
+        start = self.offset_of(held.position) + HEADER_BYTES
         data = await self.file.read_at(start, held.payload_bytes)
         return body_from_bytes(epoch, held.first_lsn, record_count, data, held.crc)
 

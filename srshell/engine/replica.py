@@ -27,12 +27,13 @@ from srshell.engine.opening import open_core
 from srshell.engine.peer_link import PeerLink
 from srshell.engine.reporting import report_of
 from srshell.engine.resolving import KEEP_SECONDS, give_up
-from srshell.engine.verifier import Compared, verify
+from srshell.engine.verifier import verify
 from srshell.engine.volume_access import VolumeAccess
 from srshell.engine.world import World
 from srshell.model.branch import Branch
 from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaReport, Superblock, VolumeLayout
+from srshell.model.verification import Compared, VerifyOrder
 from srshell.replication import reigns
 from srshell.replication import source as machine
 from srshell.replication.source import ACKS_ALONE, Phase
@@ -341,9 +342,9 @@ class Replica:
         """Lose a split brain, keeping a branch; see `resolving.give_up`."""
         return await uninterrupted(give_up(self, branch_directory, keep_seconds))
 
-    async def verify(self) -> Compared:
+    async def verify(self, order: VerifyOrder | None = None) -> Compared:
         """Compare both sides while writers run; see `verifier.verify`."""
-        return await verify(self)
+        return await verify(self, order or VerifyOrder())
 
     async def dismantle(self) -> int:
         """Tear this side down and close it; see `role_changes.dismantle`."""

@@ -71,7 +71,8 @@ class SuperblockFile:
     def __init__(self, file: BlockFile, current: Superblock) -> None:
         """Go on from ``current``, which the disk holds."""
         self._file = file
-        self._lock = asyncio.Lock()
+        #: Held while a slot is written.
+        self.writing = asyncio.Lock()
         self.current = current
 
     async def write(self, change: Callable[[Superblock], Superblock]) -> Superblock:
@@ -79,7 +80,7 @@ class SuperblockFile:
 
         Raises StorageError; then nothing changed.
         """
-        async with self._lock:
+        async with self.writing:
             before = self.current
             changed = change(before)
             await self._write_slot(changed)

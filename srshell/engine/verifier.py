@@ -1,25 +1,40 @@
-"""Compare both sides of a group while writers run.
+"""Compare both sides of a group while writers run, say which is wrong, and mend what is proven.
 
 Always true:
 
-(1) An extent is compared under the copier's lock: no write touches it between the two digests,
-    and the peer answers after it applied everything up to the LSN that the primary names.
-(2) A difference is reported only after it was seen block by block.
+(1) The first look at an extent holds nobody up.  What it finds suspicious is looked at again under
+    the copier's lock, as of one LSN that both sides have applied; only that look is believed.
+(2) Both sides read past the page cache, as far as their file systems let them; the result says
+    whether they surely did.
+(3) A block is mended only from the side that is proven right, is looked at once more afterwards,
+    and counts as repaired only if it is right then.
+(4) A verification may end at any extent and go on from there, in another process too.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import attrs
-
-from srshell.codec.messages import Digest, DigestReply, LogDigest, LogDigestReply
-from srshell.engine.copier import digest
-from srshell.engine.dirty_map import BLOCK_BYTES
+from srshell.codec.checksum import crc32
+from srshell.codec.checksum_page import BLOCK_BYTES, CHECKSUM_BYTES, block_checksum
+from srshell.codec.messages import (
+    Agreed,
+    Digest,
+    DigestReply,
+    Fetch,
+    LogDigest,
+    LogDigestReply,
+    Mend,
+)
+from srshell.engine import destage
+from srshell.engine.inspection import inspect, mend
 from srshell.engine.lead import Lead
-from srshell.engine.overlay import patch
+from srshell.engine.looking import Look, agree, look, unpacked
 from srshell.model.errors import SrError
+from srshell.model.verification import Compared, VerifyOrder, WrongRange
+from srshell.replication.judge import UNREADABLE, Judgement, Sums, Wrong, judge
 from srshell.replication.source import Phase
 from srshell.storage import StorageError
 from srshell.transport.link import LinkClosed
@@ -28,102 +43,279 @@ if TYPE_CHECKING:
     from srshell.engine.replica import Replica
 
 _EXTENT_BYTES = 1 << 20
-_RANGES_MAX = 10
+_RANGES_MAX = 100
+_DAMAGE_MAX = 100
 
 
-@attrs.define
-class Compared:
-    """What a verification found so far.  Ranges are (volume name, offset, length) in bytes."""
-
-    lsn: int = 0
-    blocks_compared: int = 0
-    differing_blocks: int = 0
-    differing_ranges: list[tuple[str, int, int]] = attrs.field(factory=list)
-    log_records_compared: int = 0
-    log_differences: int = 0
-
-
-async def verify(replica: Replica) -> Compared:
-    """Compare every block and every log record that both sides hold.
+async def verify(replica: Replica, order: VerifyOrder) -> Compared:
+    """Compare blocks from the order's place on, and at the end what is on the log volumes.
 
     Raises SrError SR7703 unless the group is in sync from begin to end.
     """
-    lead = _lead(replica)
-    result = Compared()
+    verifier = _Verifier(replica, order)
     try:
-        for volume, layout in enumerate(replica.volumes):
-            for offset in range(0, layout.size_bytes, _EXTENT_BYTES):
-                length = min(_EXTENT_BYTES, layout.size_bytes - offset)
-                await _compare_extent(replica, lead, result, volume, offset, length)
-        await _compare_logs(replica, lead, result)
+        return await verifier.run()
     except LinkClosed as error:
         group = replica.core.superblock.group
         raise SrError.make("SR7703", facts=error.reason, group=group, state="offline") from error
-    assert replica.core.source is not None
-    result.lsn = replica.core.source.acked_lsn
-    return result
+    except StorageError as error:
+        raise replica.core.fail(error) from error
 
 
-def _lead(replica: Replica) -> Lead:
-    source, lead = replica.core.source, replica.peer_link.lead
-    if source is None or lead is None or source.phase is not Phase.LIVE:
-        state = source.phase.name.lower() if source else "secondary"
-        raise SrError.make("SR7703", group=replica.core.superblock.group, state=state)
-    return lead
+class _Verifier:
+    """One run over some extents of a group."""
 
+    def __init__(self, replica: Replica, order: VerifyOrder) -> None:
+        self._replica = replica
+        self._core = replica.core
+        self._order = order
+        self._lead = self._live_lead()
+        self._result = Compared(next_volume=order.volume, next_offset=order.offset)
 
-async def _compare_extent(
-    replica: Replica, lead: Lead, result: Compared, volume: int, offset: int, length: int
-) -> None:
-    core, committer = replica.core, replica.committer
-    lock = (volume, offset, length)
-    committer.locked.append(lock)
-    try:
+    def _live_lead(self) -> Lead:
+        source, lead = self._core.source, self._replica.peer_link.lead
+        if source is None or lead is None or source.phase is not Phase.LIVE:
+            state = source.phase.name.lower() if source else "secondary"
+            raise SrError.make("SR7703", group=self._core.superblock.group, state=state)
+        return lead
+
+    async def run(self) -> Compared:
+        """Look at every extent of the order, then at the logs if none is left."""
+        result = self._result
+        began = asyncio.get_running_loop().time()
+        done_bytes = 0
+        for volume, offset, length in self._extents():
+            await self._extent(volume, offset, length)
+            result.next_volume, result.next_offset = volume, offset + length
+            done_bytes += length
+            await self._pace(began, done_bytes)
+            if 0 < self._order.limit_bytes <= done_bytes:
+                break
+        if self._is_at_the_end():
+            await self._logs()
+            result.done = True
+        assert self._core.source is not None
+        result.lsn = self._core.source.acked_lsn
+        return result
+
+    def _extents(self) -> Iterator[tuple[int, int, int]]:
+        for volume, layout in enumerate(self._replica.volumes):
+            first = self._order.offset if volume == self._order.volume else 0
+            if volume < self._order.volume:
+                continue
+            for offset in range(first, layout.size_bytes, _EXTENT_BYTES):
+                yield volume, offset, min(_EXTENT_BYTES, layout.size_bytes - offset)
+
+    def _is_at_the_end(self) -> bool:
+        layouts = self._replica.volumes
+        volume, offset = self._result.next_volume, self._result.next_offset
+        return volume >= len(layouts) or (
+            volume == len(layouts) - 1 and offset >= layouts[volume].size_bytes
+        )
+
+    async def _pace(self, began: float, done_bytes: int) -> None:
+        """Sleep as long as the wanted rate asks."""
+        rate = self._order.bytes_per_second
+        ahead = began + done_bytes / rate - asyncio.get_running_loop().time() if rate > 0 else 0.0
+        if ahead > 0:
+            await asyncio.sleep(ahead)
+
+    # One extent.
+
+    async def _extent(self, volume: int, offset: int, length: int) -> None:
+        ours, theirs = await self._looks(volume, offset, length)
+        suspects = self._suspects(ours, theirs)
+        if suspects:
+            first, last = suspects[0], suspects[-1]
+            start = offset + first * BLOCK_BYTES
+            end = min(offset + (last + 1) * BLOCK_BYTES, offset + length)
+            await self._locked(volume, start, end - start)
+        elif not (ours.knows_all and theirs.knows_all):
+            await self._locked(volume, offset, length)
+        self._result.blocks_compared += -(-length // BLOCK_BYTES)
+
+    async def _looks(self, volume: int, offset: int, length: int) -> tuple[Look, Look]:
+        """Let both sides look, at the same time."""
+        source = self._core.source
+        if source is None or source.phase is not Phase.LIVE:
+            raise LinkClosed("the group is in sync no more")
+        question = self._lead.next_question()
+        asking = self._lead.ask(
+            Digest(question, volume, offset, length, source.acked_lsn), question
+        )
+        answer, ours = await asyncio.gather(
+            asking, look(self._core, volume, offset, length), return_exceptions=True
+        )
+        if isinstance(ours, BaseException):
+            raise ours
+        if isinstance(answer, BaseException):
+            raise answer
+        assert isinstance(answer, DigestReply)
+        theirs = _their_look(answer, volume, offset, len(ours.checksums))
+        self._question = question
+        self._result.past_cache &= ours.past_cache and theirs.past_cache
+        return ours, theirs
+
+    def _suspects(self, ours: Look, theirs: Look) -> list[int]:
+        """Return the blocks of the looks, by index, that are not equal and as recorded."""
+        if ours.digest == theirs.digest and not (ours.contradicts or theirs.contradicts):
+            return []
+        blocks = range(len(ours.checksums))
+        suspects = [
+            index for index in blocks if _judged(ours, theirs, index).wrong is not Wrong.NONE
+        ]
+        # Other bytes with the same checksums: every block is asked for by itself.
+        return suspects or list(blocks)
+
+    async def _locked(self, volume: int, offset: int, length: int) -> None:
+        """Look again while nothing is written there, and believe what is seen."""
+        committer = self._replica.committer
+        lock = (volume, offset, length)
+        committer.locked.append(lock)
+        try:
+            await self._quiet()
+            ours, theirs = await self._looks(volume, offset, length)
+            suspects = self._suspects(ours, theirs)
+            if not suspects:
+                await self._agree(ours, theirs)
+            elif len(ours.checksums) > 1:
+                for index in suspects:
+                    start = offset + index * BLOCK_BYTES
+                    await self._block(volume, start, min(BLOCK_BYTES, offset + length - start))
+            else:
+                await self._judge(ours, theirs, length)
+        finally:
+            committer.locked.remove(lock)
+            committer.poke()
+
+    async def _quiet(self) -> None:
+        """Wait until every record that was given an LSN is acknowledged and applied here."""
+        core = self._core
         async with core.frames:
             last_lsn = core.log.durable_lsn
         while core.source is not None and core.source.acked_lsn < last_lsn:
-            if lead.link.closed:
+            if self._lead.link.closed:
                 raise LinkClosed("the link closed")
             await core.progressed()
-        result.blocks_compared += -(-length // BLOCK_BYTES)
-        if await _equal(replica, lead, lock, last_lsn):
+        await self._replica.applier.reach(last_lsn)
+
+    async def _agree(self, ours: Look, theirs: Look) -> None:
+        """Let both sides record what they did not know of blocks that are equal."""
+        if not ours.knows_all:
+            await agree(self._core, ours)
+        if not theirs.knows_all:
+            self._lead.link.send(Agreed(self._question))
+
+    async def _block(self, volume: int, offset: int, length: int) -> None:
+        ours, theirs = await self._looks(volume, offset, length)
+        await self._judge(ours, theirs, length)
+
+    async def _judge(self, ours: Look, theirs: Look, length: int) -> None:
+        """Judge one block, and mend it if that is wanted and proven."""
+        verdict = _judged(ours, theirs, 0)
+        if verdict.wrong is Wrong.NONE:
+            await self._agree(ours, theirs)
             return
-        for start in range(offset, offset + length, BLOCK_BYTES):
-            block = (volume, start, min(BLOCK_BYTES, offset + length - start))
-            if not await _equal(replica, lead, block, last_lsn):
-                result.differing_blocks += 1
-                if len(result.differing_ranges) < _RANGES_MAX:
-                    name = replica.volumes[volume].name
-                    result.differing_ranges.append((name, block[1], block[2]))
-    finally:
-        committer.locked.remove(lock)
-        committer.poke()
+        result, volume, offset = self._result, ours.volume, ours.offset
+        result.differing_blocks += verdict.wrong is not Wrong.CHECKSUM
+        result.wrong_source_blocks += verdict.wrong in (Wrong.SOURCE, Wrong.BOTH)
+        result.wrong_destination_blocks += verdict.wrong in (Wrong.DESTINATION, Wrong.BOTH)
+        result.undecided_blocks += verdict.wrong in (Wrong.UNKNOWN, Wrong.CHECKSUM)
+        repaired = False
+        if self._order.repair and verdict.proven:
+            right = theirs if verdict.wrong is Wrong.SOURCE else ours
+            repaired = await self._repair(right, length, verdict.wrong)
+            result.repaired_blocks += repaired
+        if len(result.ranges) < _RANGES_MAX:
+            name = self._replica.volumes[volume].name
+            row = WrongRange(name, offset, length, verdict.wrong.value, verdict.proven, repaired)
+            result.ranges.append(row)
+
+    async def _repair(self, right: Look, length: int, wrong: Wrong) -> bool:
+        """Write a block again from the side that is proven right; tell whether it is right then."""
+        volume, offset = right.volume, right.offset
+        question = self._lead.next_question()
+        if wrong is Wrong.SOURCE:
+            data = await self._lead.ask(Fetch(question, volume, offset, length), question)
+            assert isinstance(data, bytes)
+        else:
+            data, _ = await self._core.volumes.read_past_cache(volume, offset, length)
+        if len(data) != length or block_checksum(data) != right.checksums[0]:
+            return False  # not what was proven right a moment ago
+        if wrong is Wrong.SOURCE:
+            await self._store(volume, offset, data)
+        else:
+            message = Mend(question, volume, offset, length, crc32(data))
+            await self._lead.ask(message, question, [data])
+        ours, theirs = await self._looks(volume, offset, length)
+        repaired = _judged(ours, theirs, 0).wrong is Wrong.NONE
+        name = self._replica.volumes[volume].name
+        side = "here" if wrong is Wrong.SOURCE else "at the destination"
+        ending = "" if repaired else ", and is still wrong"
+        self._core.tell("repair", f"{name} at {offset} was mended {side}{ending}")
+        return repaired
+
+    async def _store(self, volume: int, offset: int, data: bytes) -> None:
+        """Write a block into the own volume, as the applier does, and sync it."""
+        core = self._core
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def store() -> None:
+            try:
+                await destage.store(core, volume, offset, len(data), data)
+                await core.checksums.write_synced(core.volumes.sync)
+            finally:
+                done.set_result(None)
+
+        self._replica.applier.submit(store)
+        await done
+        core.check_usable()
+
+    # The log volumes.
+
+    async def _logs(self) -> None:
+        """Compare the records that both logs hold on disk, and look for damage beside them."""
+        core, result = self._core, self._result
+        first_lsn = core.ring.head_lsn
+        answer = await self._lead.ask(LogDigest(first_lsn, self._order.repair), "log")
+        assert isinstance(answer, LogDigestReply)
+        ours = await inspect(core, first_lsn)
+        rows = {(first, last): crc for first, last, crc in ours.rows}
+        for first, last, crc in answer.rows:
+            found = rows.get((first, last))
+            if found is not None:
+                result.log_records_compared += last - first + 1
+                result.log_differences += found != crc
+        result.damage += [("source", text) for text in ours.damage[:_DAMAGE_MAX]]
+        result.damage += [("destination", text) for text in answer.damage[:_DAMAGE_MAX]]
+        if self._order.repair and ours.damage:
+            await mend(core, ours, self._replica.applier.checkpoint)
 
 
-async def _equal(replica: Replica, lead: Lead, extent: tuple[int, int, int], lsn: int) -> bool:
-    core = replica.core
-    volume, offset, length = extent
-    records = core.overlay.covering(volume, offset, length, lsn)
-    try:
-        data = patch(await core.volumes.read(volume, offset, length), offset, records)
-    except StorageError as error:
-        raise core.fail(error) from error
-    question = lead.next_question()
-    answer = await lead.ask(Digest(question, volume, offset, length, lsn), question)
-    assert isinstance(answer, DigestReply)
-    return answer.digest == digest(data)
+def _their_look(answer: DigestReply, volume: int, offset: int, blocks: int) -> Look:
+    size_bytes = blocks * CHECKSUM_BYTES
+    keeps = bool(answer.recorded)
+    recorded = answer.recorded if keeps else bytes(size_bytes)
+    if len(answer.checksums) != size_bytes or len(recorded) != size_bytes:
+        raise LinkClosed(f"the peer answers for another number of blocks than {blocks}")
+    return Look(
+        volume,
+        offset,
+        answer.digest,
+        unpacked(answer.checksums),
+        unpacked(recorded),
+        answer.past_cache,
+        keeps,
+    )
 
 
-async def _compare_logs(replica: Replica, lead: Lead, result: Compared) -> None:
-    """Compare the records that both logs still hold, frame by frame."""
-    core = replica.core
-    answer = await lead.ask(LogDigest(core.ring.head_lsn), "log")
-    assert isinstance(answer, LogDigestReply)
-    ours = {(f.first_lsn, f.last_lsn): f.crc for f in core.ring.frames}
-    for first_lsn, last_lsn, crc in answer.rows:
-        found = ours.get((first_lsn, last_lsn))
-        if found is None:
-            continue
-        result.log_records_compared += last_lsn - first_lsn + 1
-        result.log_differences += found != crc
-    await asyncio.sleep(0)
+def _judged(ours: Look, theirs: Look, index: int) -> Judgement:
+    """Judge a block; looks at one block alone compare all its bytes, others its checksums."""
+    equal = ours.checksums[index] == theirs.checksums[index] != UNREADABLE
+    if len(ours.checksums) == 1:
+        equal = equal and ours.digest == theirs.digest
+    return judge(
+        Sums(ours.checksums[index], ours.recorded[index]),
+        Sums(theirs.checksums[index], theirs.recorded[index]),
+        equal=equal,
+    )

@@ -56,6 +56,19 @@ class VolumeSet:
         """Return the bytes of several ranges (offset, length), by one call."""
         return await self._files[volume].read_each(ranges)
 
+    async def read_past_cache(self, volume: int, offset: int, length: int) -> tuple[bytes, bool]:
+        """Return bytes as the device holds them, and whether the page cache was surely bypassed.
+
+        Where the file system has no way past it, writes are synced and the cache is told to forget.
+        """
+        file = self._files[volume]
+        data = await file.read_direct(offset, length)
+        if data is not None:
+            return data, True
+        await self.sync()
+        await file.drop_cache(offset, length)
+        return await file.read_at(offset, length), False
+
     async def data_ranges(self, volume: int, offset: int, length: int) -> list[tuple[int, int]]:
         """Return the parts of a range that may hold data, as (offset, length)."""
         return await self._files[volume].data_ranges(offset, length)

@@ -133,6 +133,11 @@ class SimHandle:
         """Read clean sectors from the disk from now on."""
         self._perform("drop_cache", offset, length, lambda _: self.image.drop_cache(offset, length))
 
+    def pread_direct(self, length: int, offset: int) -> bytes | None:
+        """Refuse: who wants to know what the disk has syncs and drops the cache here."""
+        self._check_open()
+        return None
+
     def close(self) -> None:
         """Close it, and end its lock."""
         self._check_open()

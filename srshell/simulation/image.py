@@ -174,10 +174,17 @@ class SimImage:
         """Return what would be left if every unsynced sector were dropped."""
         return bytes(self._durable[: self.size_bytes])
 
-    def flip(self, offset: int, mask: int = 1) -> None:
-        """Rot one byte, on the disk and in the cache."""
+    def flip(self, offset: int, mask: int = 1, *, cached: bool = True) -> None:
+        """Rot one byte, on the disk and, if ``cached``, in the cache.
+
+        Otherwise programs see the rot only after the cache was dropped there.
+        """
         self._durable[offset] ^= mask
-        self._cache[offset] ^= mask
+        if cached:
+            self._cache[offset] ^= mask
+        else:
+            sector = offset // SECTOR_BYTES
+            self._lost.append((sector, sector + 1))
 
     def _note_dirty(self, offset: int, end: int) -> None:
         if offset >= end:

@@ -23,6 +23,7 @@ from srshell.model.branch import Branch
 from srshell.model.inventory import Candidate, PoolKind
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
 from srshell.model.report import NbdExport
+from srshell.model.verification import VERIFY_ALL, Compared, VerifyOrder
 
 
 @attrs.frozen
@@ -120,21 +121,6 @@ class Promotion:
     epoch: int
     tail_lsn: int
     applied_records: int
-
-
-@attrs.frozen
-class Comparison:
-    """What a verification found.
-
-    Ranges are (volume name, offset, length) in bytes, the first few only.
-    """
-
-    lsn: int
-    blocks_compared: int
-    differing_blocks: int
-    differing_ranges: tuple[tuple[str, int, int], ...]
-    log_records_compared: int
-    log_differences: int
 
 
 @attrs.frozen
@@ -280,8 +266,8 @@ class SiteApi(Protocol):
             SrError: SR0105, there is none of that name; SR6028, a client is reading it.
         """
 
-    async def verify(self, partnership: str) -> Comparison:
-        """Compare all blocks and log records of the two sides; runs as long as it takes."""
+    async def verify(self, partnership: str, order: VerifyOrder = VERIFY_ALL) -> Compared:
+        """Compare blocks and log records of the two sides, all or as far as the order says."""
 
     async def read(self, volume: str, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes, at most 32 MiB."""

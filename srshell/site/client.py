@@ -20,10 +20,10 @@ from srshell.model.errors import SrError
 from srshell.model.inventory import Candidate
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
 from srshell.model.report import NbdExport
+from srshell.model.verification import VERIFY_ALL, Compared, VerifyOrder
 from srshell.site import rpc
 from srshell.site.api import (
     BranchList,
-    Comparison,
     FaultKind,
     PoolSpec,
     PoolUsage,
@@ -301,10 +301,10 @@ class SiteClient(_RemoteSite):
         """See `SiteApi.remove_branch`."""
         await self._call("remove_branch", name, expired=expired)
 
-    async def verify(self, partnership: str) -> Comparison:
+    async def verify(self, partnership: str, order: VerifyOrder = VERIFY_ALL) -> Compared:
         """See `SiteApi.verify`."""
-        comparison: Comparison = await self._call("verify", partnership)
-        return comparison
+        compared: Compared = await self._call("verify", partnership, order)
+        return compared
 
     async def read(self, volume: str, offset: int, length: int) -> bytes:
         """See `SiteApi.read`."""

@@ -120,6 +120,10 @@ class SlowHandle:
         """Forget cached pages."""
         self._handle.drop_cache(offset, length)
 
+    def pread_direct(self, length: int, offset: int) -> bytes | None:
+        """Read past the cache."""
+        return self._handle.pread_direct(length, offset)
+
     def close(self) -> None:
         """Close."""
         self._handle.close()

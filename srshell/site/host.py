@@ -21,9 +21,9 @@ from srshell.model.errors import SrError
 from srshell.model.inventory import Candidate
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
 from srshell.model.report import NbdExport
+from srshell.model.verification import VERIFY_ALL, Compared, VerifyOrder
 from srshell.site import inspect
 from srshell.site.api import (
-    Comparison,
     FaultKind,
     PoolSpec,
     PoolUsage,
@@ -283,17 +283,9 @@ class Site(BranchVerbs):
         await self._changed(hosted)
         return await self._branches.described(branch, directory)
 
-    async def verify(self, partnership: str) -> Comparison:
+    async def verify(self, partnership: str, order: VerifyOrder = VERIFY_ALL) -> Compared:
         """See `SiteApi.verify`."""
-        found = await self._replicas.get(partnership).replica.verify()
-        return Comparison(
-            lsn=found.lsn,
-            blocks_compared=found.blocks_compared,
-            differing_blocks=found.differing_blocks,
-            differing_ranges=tuple(found.differing_ranges),
-            log_records_compared=found.log_records_compared,
-            log_differences=found.log_differences,
-        )
+        return await self._replicas.get(partnership).replica.verify(order)
 
     async def read(self, volume: str, offset: int, length: int) -> bytes:
         """See `SiteApi.read`."""

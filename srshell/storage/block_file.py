@@ -113,6 +113,10 @@ class BlockFile(AsyncBase):  # type: ignore[type-arg]  # generic in its stub alo
         """Return exactly ``length`` bytes."""
         return await self._run(self._file.read_at, offset, length)
 
+    async def read_direct(self, offset: int, length: int) -> bytes | None:
+        """Return exactly ``length`` bytes past the page cache; None where that is impossible."""
+        return await self._run(self._file.read_direct, offset, length)
+
     async def read_each(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return exactly the bytes of each range (offset, length): one hop for all of them."""
         return await self._run(self._file.read_each, ranges)

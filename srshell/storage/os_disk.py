@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -38,6 +39,9 @@ class OsHandle:
     """The system calls themselves, on one descriptor."""
 
     descriptor: int
+    #: The same file past the page cache: None before it is wanted, -1 where there is no such way.
+    _direct: int | None = attrs.field(default=None, init=False)
+    _opening: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def pread(self, length: int, offset: int) -> bytes:
         """Read at most ``length`` bytes."""
@@ -69,9 +73,19 @@ class OsHandle:
         """Forget clean cached pages of the range."""
         system_calls.drop_cache(self.descriptor, offset, length)
 
+    def pread_direct(self, length: int, offset: int) -> bytes | None:
+        """Read past the page cache; None where the file system cannot or only pretends to."""
+        with self._opening:
+            if self._direct is None:
+                self._direct = system_calls.open_direct(self.descriptor)
+        return None if self._direct < 0 else system_calls.read_direct(self._direct, length, offset)
+
     def close(self) -> None:
         """Close the descriptor, which also ends its lock."""
         descriptor, self.descriptor = self.descriptor, -1
+        direct, self._direct = self._direct, -1
+        if direct is not None and direct >= 0:
+            os.close(direct)
         os.close(descriptor)
 
 

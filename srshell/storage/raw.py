@@ -86,6 +86,10 @@ class FileHandle(Protocol):
         """Forget clean cached pages of the range."""
         ...
 
+    def pread_direct(self, length: int, offset: int) -> bytes | None:
+        """Read as `pread` does, past the page cache; None where the device cannot do that."""
+        ...
+
     def close(self) -> None:
         """Release the descriptor and its lock."""
         ...
@@ -120,6 +124,21 @@ class RawFile:
             return self._read_rest(data, offset, length)
         except OSError as error:
             raise from_os_error(error, "read", self.path, offset) from error
+
+    def read_direct(self, offset: int, length: int) -> bytes | None:
+        """Return exactly ``length`` bytes as the device holds them, never the page cache's.
+
+        None where that is impossible: sync, drop the cache and read then.
+        """
+        if self._closed:
+            raise StorageError("read", self.path, "CLOSED", offset)
+        try:
+            data = self._handle.pread_direct(length, offset)
+        except OSError as error:
+            raise from_os_error(error, "read", self.path, offset) from error
+        if data is not None and len(data) < length:
+            raise StorageError("read", self.path, "SHORT_READ", offset, f"{len(data)} of {length}")
+        return data
 
     def read_each(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return exactly the bytes of each range (offset, length)."""

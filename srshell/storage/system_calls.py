@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import mmap
 import os
 import stat
 import sys
@@ -22,6 +23,12 @@ _PUNCH_HOLE: Final = 0x02
 _CANNOT_PUNCH: Final = frozenset(
     {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV, errno.ENOTTY}
 )
+
+#: Offsets and lengths of reads past the cache are multiples of this: no device has larger sectors.
+_DIRECT_UNIT_BYTES: Final = 4096
+#: tmpfs and ramfs take the flag, too, and read from memory.
+_IN_MEMORY: Final = frozenset({0x01021994, 0x858458F6})
+_STATFS_BYTES: Final = 256
 
 _FICLONE: Final = 0x40049409
 #: The file system keeps no shared blocks, or the two files lie on different ones.
@@ -106,6 +113,58 @@ def drop_cache(descriptor: int, offset: int, length: int) -> None:
     """Tell the system that cached pages of the range will not be used again."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_DONTNEED)
+
+
+def open_direct(descriptor: int) -> int:
+    """Open the file of a descriptor again for reading past the page cache; -1 if that cannot be."""
+    flag = getattr(os, "O_DIRECT", 0)
+    if not flag or _is_memory(descriptor):
+        return -1
+    try:
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC | flag)
+    except OSError:
+        return -1
+
+
+def read_direct(descriptor: int, length: int, offset: int) -> bytes | None:
+    """Read at most ``length`` bytes from an `open_direct` descriptor; None if it refuses."""
+    skip = offset % _DIRECT_UNIT_BYTES
+    size = -(-(skip + length) // _DIRECT_UNIT_BYTES) * _DIRECT_UNIT_BYTES
+    with mmap.mmap(-1, size) as buffer:
+        taken = 0
+        while taken < skip + length:
+            try:
+                with memoryview(buffer)[taken:] as rest:
+                    count = os.preadv(descriptor, [rest], offset - skip + taken)
+            except OSError as error:
+                if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
+                    return None
+                raise
+            taken += count
+            if count == 0 or count % _DIRECT_UNIT_BYTES:
+                break  # the end of the file
+        return buffer[skip : min(taken, skip + length)]
+
+
+@cache
+def _fstatfs() -> Any:  # noqa: ANN401  (a C function; its types are set below)
+    function = getattr(ctypes.CDLL(None, use_errno=True), "fstatfs", None)
+    if function is not None:
+        function.argtypes = (ctypes.c_int, ctypes.c_void_p)
+        function.restype = ctypes.c_int
+    return function
+
+
+def _is_memory(descriptor: int) -> bool:
+    """Tell whether a file lives in memory: there the cache is all there is."""
+    function = _fstatfs() if sys.platform.startswith("linux") else None
+    if function is None:
+        return True
+    answer = ctypes.create_string_buffer(_STATFS_BYTES)
+    if function(descriptor, answer) != 0:
+        return True
+    kind = int.from_bytes(answer.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder)
+    return kind & 0xFFFFFFFF in _IN_MEMORY
 
 
 def size_bytes(descriptor: int) -> int:

@@ -122,7 +122,7 @@ async def verify(context: Context, *, group: str, timeout: float | None) -> Veri
         log_differences=found.log_differences,
         lsn=found.lsn,
         group=way.primary,
-        differing_ranges=found.differing_ranges,
+        differing_ranges=tuple((row.volume, row.offset, row.length) for row in found.ranges),
         seconds=context.clock.monotonic() - began,
     )
 

@@ -149,17 +149,24 @@ MESSAGES: tuple[Message, ...] = (
     messages.DirtyRequest(),
     messages.Dirty(1, 3, True),
     messages.Digest(11, 1, 8192, 4096, 44),
-    messages.DigestReply(11, b"\xff" * 16),
-    messages.LogDigest(41),
-    messages.LogDigestReply(((41, 44, 0xCAFEF00D), (45, 45, 0))),
+    messages.DigestReply(11, b"\xff" * 16, bytes(range(8)), bytes(range(8, 16)), True),
+    messages.LogDigest(41, True),
+    messages.LogDigestReply(((41, 44, 0xCAFEF00D), (45, 45, 0)), ("superblock slot 2",)),
     messages.Bye("site stops"),
     messages.Diverged(40, 44, 3, 12288, 1_700_000_000_250, 1_700_000_009_750),
+    messages.Agreed(11),
+    messages.Fetch(12, 1, 8192, 4096),
+    messages.Fetched(12, 0x85B6FCE2),
+    messages.Mend(13, 1, 8192, 7, 0x85B6FCE2),
+    messages.Mended(13),
 )
 
 PAYLOADS: dict[type[Message], bytes] = {
     messages.Frame: b"the body of a frame",
     messages.Extent: b"srshell",
     messages.Dirty: bytes(range(64)),
+    messages.Fetched: b"srshell",
+    messages.Mend: b"srshell",
 }
 
 

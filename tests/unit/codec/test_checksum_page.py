@@ -67,11 +67,12 @@ def test_checksums_are_little_endian_on_every_machine(monkeypatch: pytest.Monkey
     assert checksum_page.decode_checksum_page(data, *PLACE) == (1, swapped)
 
 
-def test_no_content_has_the_checksum_that_means_unknown() -> None:
+def test_no_content_has_a_checksum_that_is_a_word() -> None:
     """A block whose CRC-32 is 0 would never be checked."""
-    zero = struct.pack("<I", 0x6DD90A9D)
-    assert zlib.crc32(zero) == 0
+    zero, corrupt = struct.pack("<I", 0x6DD90A9D), struct.pack("<I", 0x248EF9BE)
+    assert (zlib.crc32(zero), zlib.crc32(corrupt)) == (0, checksum_page.CORRUPT)
     assert checksum_page.block_checksum(zero) == 0xFFFFFFFF
+    assert checksum_page.block_checksum(corrupt) == 0xFFFFFFFF
     assert checksum_page.block_checksum(b"123456789") == 0xCBF43926
 
 

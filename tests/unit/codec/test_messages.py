@@ -113,9 +113,10 @@ def test_payload_buffers_are_passed_through() -> None:
 def test_the_numbers_of_the_kinds_are_those_of_version_1() -> None:
     """They are on the wire: append, never renumber."""
     names = [kind.__name__ for kind in KIND]
-    assert list(KIND.values()) == list(range(1, 30))
+    assert list(KIND.values()) == list(range(1, 35))
     assert names[:6] == ["Hello", "Verdict", "Refused", "Rejoin", "Rejoined", "Frame"]
-    assert names[27:] == ["Bye", "Diverged"]
+    assert names[27:29] == ["Bye", "Diverged"]
+    assert names[29:] == ["Agreed", "Fetch", "Fetched", "Mend", "Mended"]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_the_numbers_of_the_kinds_are_those_of_version_1() -> None:
         (b"GET / HTTP/1.1\r\nHost: ab", "magic"),
         (header(version=2), "version"),
         (header(kind=0), "version"),
-        (header(kind=30), "version"),
+        (header(kind=35), "version"),
         (header(reserve=1), "version"),
         (header(meta_bytes=messages.META_BYTES_MAX + 1), "length"),
         (header(meta_bytes=2**32 - 1), "length"),

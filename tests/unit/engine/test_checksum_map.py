@@ -17,7 +17,7 @@ from srshell.codec.checksum_page import (
     checksum_page_count,
 )
 from srshell.engine import checksum_map
-from srshell.engine.checksum_map import ChecksumMap, mistrusted
+from srshell.engine.checksum_map import ChecksumMap
 from srshell.model.replica import VolumeLayout
 from srshell.simulation import FaultKind, Operation, SimDisk, run_simulated
 from srshell.storage import BlockFile, Disk, StorageError, Write
@@ -223,8 +223,3 @@ def test_without_a_map_nothing_is_known_and_nothing_is_read() -> None:
         assert disk.operations == before
 
     on_a_log(test)
-
-
-@pytest.mark.parametrize("checksum", [1, 0x5A5A5A5A, 0xFFFFFFFF])
-def test_a_mistrusted_checksum_is_neither_right_nor_unknown(checksum: int) -> None:
-    assert mistrusted(checksum) not in (checksum, UNKNOWN)

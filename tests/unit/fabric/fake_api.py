@@ -19,9 +19,9 @@ from srshell.model.replica import (
     VolumeLayout,
 )
 from srshell.model.report import NbdExport
+from srshell.model.verification import VERIFY_ALL, Compared, VerifyOrder
 from srshell.site.api import (
     BranchList,
-    Comparison,
     FaultKind,
     PoolSpec,
     PoolUsage,
@@ -243,9 +243,8 @@ class FakeApi:
             raise SrError.make("SR6028", branch=name)
         del self._site.branches[name]
 
-    async def verify(self, partnership: str) -> Comparison:
-        different = self._world.differing_blocks
-        return Comparison(7, 100, different, (), 10, 0)
+    async def verify(self, partnership: str, order: VerifyOrder = VERIFY_ALL) -> Compared:
+        return self._world.verify(order)
 
     async def read(self, volume: str, offset: int, length: int) -> bytes:
         content = bytes(self._site.content[volume])

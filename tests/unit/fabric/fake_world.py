@@ -19,6 +19,7 @@ from srshell.model.replica import (
     ReplicaReport,
     ReplicaRole,
 )
+from srshell.model.verification import Compared, VerifyOrder
 from srshell.site.api import (
     FaultKind,
     PoolSpec,
@@ -87,6 +88,10 @@ class FakeSite:
         return self.replicas[partnership]
 
 
+#: What a verification looks at: 100 blocks.
+VERIFIED_BYTES = 100 * 4096
+
+
 @attrs.define(eq=False)
 class FakeWorld:
     """Both sites and the link between them; outlives owners."""
@@ -96,6 +101,7 @@ class FakeWorld:
     copying: bool = False  # the first copy does not end by itself
     linked: bool = True
     differing_blocks: int = 0
+    verified: list[VerifyOrder] = attrs.Factory(list)
     files_lost: bool = False  # the files of a dead site cannot be read
     #: (array, verb, "before" or "after"): the site dies there, once.
     plan: list[tuple[str, str, str]] = attrs.Factory(list)
@@ -126,6 +132,22 @@ class FakeWorld:
             self.plan.remove((site.array, verb, when))
             self.down(site.array)
             self._check_up(site)
+
+    def verify(self, order: VerifyOrder) -> Compared:
+        """A part of 100 blocks; the last part finds what there is to be found."""
+        self.verified.append(order)
+        end = order.offset + order.limit_bytes if order.limit_bytes else VERIFIED_BYTES
+        end = min(end, VERIFIED_BYTES)
+        done = end == VERIFIED_BYTES
+        return Compared(
+            lsn=7,
+            blocks_compared=(end - order.offset) // 4096,
+            differing_blocks=self.differing_blocks if done else 0,
+            undecided_blocks=self.differing_blocks if done else 0,
+            log_records_compared=10 if done else 0,
+            next_offset=end,
+            done=done,
+        )
 
     async def idle(self, seconds: float) -> None:
         """Nothing to tell for a moment."""
