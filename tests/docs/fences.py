@@ -7,6 +7,7 @@ Always true: a block of an executed kind is executed, or has its reason in ``NOT
     python    a program
     ipython   lines that begin with ``In [1]: `` are typed, the others are what they print
     text      a picture or a layout; nothing in it can be typed
+    toml      what a file may hold
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import attrs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXECUTED = frozenset({"sh", "console", "python", "ipython"})
-KINDS = EXECUTED | {"text"}
+KINDS = EXECUTED | {"text", "toml"}
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROMPT = re.compile(r"^(?:\$ |In \[\d+\]: )(.*)$")
@@ -32,6 +33,7 @@ NOT_RUN = {
         "docs/performance.md",
         "make bench",
     ): "takes minutes; tests/process/test_bench.py runs it short",
+    ("docs/reliability.md", "make soak"): "takes hours; tests/soak runs its pieces",
 }
 
 
