@@ -20,7 +20,7 @@ from itertools import pairwise
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import Record
 from srshell.codec.messages import PAYLOAD_BYTES_MAX, Hello, Rejoin
-from srshell.model.replica import Era, OnPeerLoss, Standing, Superblock, VolumeLayout
+from srshell.model.replica import Era, Standing, Superblock, VolumeLayout
 from srshell.replication.decide import Amount, Decision
 from srshell.replication.reigns import HISTORY_LIMIT
 
@@ -70,7 +70,6 @@ def check_hello(superblock: Superblock, hello: Hello) -> None:
 
 def check_rejoin(rejoin: Rejoin, theirs: Standing, decision: Decision) -> None:
     """Refuse an order to follow that is not what both sides decided."""
-    check_policy(rejoin.policy)
     check_history(rejoin.history)
     known = set(theirs.history)
     fresh = [era for era in rejoin.history if era not in known]
@@ -99,13 +98,6 @@ def check_epoch(epoch: int, ours: tuple[Era, ...]) -> None:
     """Refuse records of an epoch that is not the one that is followed."""
     if not any(era.epoch.number == epoch for era in ours):
         raise FormatError("identity", f"records of epoch {epoch}, which is not followed")
-
-
-def check_policy(text: str) -> OnPeerLoss:
-    """Return the policy of that name; refuse any other word."""
-    if text not in set(OnPeerLoss):
-        raise FormatError("version", f"policy {text!a}")
-    return OnPeerLoss(text)
 
 
 def check_history(history: tuple[Era, ...]) -> None:
