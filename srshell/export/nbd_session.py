@@ -26,6 +26,7 @@ from srshell.export.nbd_handshake import Exports
 from srshell.export.nbd_numbers import Command, CommandFlag, NbdError, error_from_errno_name
 from srshell.export.nbd_protocol import NbdConnection, Phase
 from srshell.export.nbd_requests import ClientLimits, Request
+from srshell.export.unix_socket import is_own_user
 
 _log: Final = logging.getLogger(__name__)
 
@@ -105,8 +106,11 @@ class NbdSession(asyncio.BufferedProtocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet the client."""
+        """Greet the client, or leave without a word if it is another user's."""
         self._transport = cast("asyncio.Transport", transport)
+        if not is_own_user(transport.get_extra_info("socket")):
+            self._transport.abort()
+            return
         self._transport.set_write_buffer_limits(high=_UNSENT_BYTES_MAX)
         self._set_timer(self._limits.handshake_seconds)
         self._settle()

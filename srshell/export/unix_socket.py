@@ -13,10 +13,13 @@ import errno
 import os
 import socket
 import stat
+import struct
 from pathlib import Path
 
 import attrs
 
+#: Process, user and group of a peer.
+_CREDENTIALS = struct.Struct("3i")
 #: ``sun_path`` on Linux, without its NUL.
 _PATH_BYTES_MAX = 107
 
@@ -67,6 +70,19 @@ class PrivateSocket:
                 self.path.unlink()
         except FileNotFoundError:
             return
+
+
+def is_own_user(connection: socket.socket | None) -> bool:
+    """Whether this user, or root, is at the other end; the kernel says so, not the peer."""
+    return connection is not None and peer_user(connection) in {None, 0, os.geteuid()}
+
+
+def peer_user(connection: socket.socket) -> int | None:
+    """The user at the other end; None where the system does not tell."""
+    if connection.family != socket.AF_UNIX or not hasattr(socket, "SO_PEERCRED"):
+        return None
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(raw)[1])
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -15,13 +15,13 @@ import contextlib
 import logging
 import os
 import socket
-import struct
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import attrs
 
 import srshell
+from srshell.export.unix_socket import is_own_user, peer_user
 from srshell.model.errors import SrError
 from srshell.site import rpc
 from srshell.site.api import SiteApi
@@ -37,9 +37,10 @@ FREE: Final = frozenset(
 )
 
 _CALLS_MAX: Final = 64
+#: Connections above this number are closed at once.
+_OWNERS_MAX: Final = 256
 _READ_BYTES: Final = 256 * 1024
 _BACKLOG: Final = 64
-_CREDENTIALS: Final = struct.Struct("3i")
 
 
 class ServedSite(SiteApi, Protocol):
@@ -94,6 +95,9 @@ class SiteServer:
             await asyncio.wait(waiting)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._owners) >= _OWNERS_MAX:
+            writer.close()
+            return
         owner = asyncio.create_task(self._serve(reader, writer))
         self._owners.add(owner)
         owner.add_done_callback(self._owners.discard)
@@ -134,9 +138,10 @@ class _Caller:
 
     def welcome(self) -> bool:
         """Say who we are, or refuse a stranger."""
-        user = _peer_user(self.writer)
-        if user not in {None, 0, os.geteuid()}:
-            error = SrError.make("SR9008", facts=f"user {user} asked, {os.geteuid()} owns the site")
+        connection = self.writer.get_extra_info("socket")
+        if not is_own_user(connection):
+            facts = f"user {peer_user(connection)} asked, {os.geteuid()} owns the site"
+            error = SrError.make("SR9008", facts=facts)
             self.writer.write(rpc.encode(rpc.Failure(0, error.to_json())))
             return False
         first = rpc.Welcome(rpc.PROTOCOL, self.site.array, os.getpid(), srshell.__version__)
@@ -199,20 +204,12 @@ def _listen(path: Path) -> socket.socket:
     """Bind a socket that this user alone may connect to."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
     try:
         listener.bind(str(path))
-        path.chmod(0o600)
     except BaseException:
         listener.close()
         raise
+    finally:
+        os.umask(before)
     return listener
-
-
-def _peer_user(writer: asyncio.StreamWriter) -> int | None:
-    """Return the user at the other end; None where the system does not tell."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return None
-    peer = writer.get_extra_info("socket")
-    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _process, user, _group = _CREDENTIALS.unpack(raw)
-    return int(user)
