@@ -57,7 +57,10 @@ class Dashboard(App[int], inherit_bindings=False):
         Binding("ctrl+c", "leave", show=False, priority=True, system=True),
     ]
 
-    view: reactive[FabricView] = reactive(FabricView(), init=False, always_update=True)
+    # Only the cells that differ are painted, by the screens: a view that changed repaints nothing.
+    view: reactive[FabricView] = reactive(
+        FabricView(), init=False, always_update=True, repaint=False
+    )
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ from srshell.fabric.calls import Call, parse_line
 from srshell.fabric.pages import Page, page_of
 from srshell.model.errors import SrError
 from srshell.model.inventory import Job
-from srshell.model.report import GroupStatus, PlanReport, encode
+from srshell.model.report import PlanReport, encode
 from srshell.model.states import ReplicationState
 from srshell_tui.scene import Couple
 
@@ -204,11 +204,11 @@ def suspend_or_resume(couple: Couple) -> Wizard:
 
 def resolve(couple: Couple) -> Wizard:
     """End a split brain: the person names the side whose writes stay."""
-    sides: tuple[GroupStatus, ...] = couple.sides
+    name = couple.source.name
     options = [
         Option(f"keep {side.array}", f"the writes of {side.name} stay; those that only the other "
-               "side has are saved as a branch", f"resolve {side.name} --keep {side.array}")
-        for side in sides
+               "side has are saved as a branch", f"resolve {name} --keep {side.array}")
+        for side in couple.sides
     ]  # fmt: skip
     return of_options(f"Resolve the split brain of {couple.title}", options)
 

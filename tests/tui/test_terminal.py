@@ -1,0 +1,137 @@
+"""The dashboard in a real terminal, on a real owner: watched, steered, left without its owner."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pexpect
+import pyte
+import pytest
+
+import srshell
+from srshell.fabric.sync_client import SyncFabric
+
+COLUMNS, LINES = 80, 24
+#: How long something may take to be seen, in seconds.
+_PATIENCE_SECONDS = 40.0
+
+
+@attrs.define
+class Terminal:
+    """A dashboard behind a pseudo terminal, and what it has drawn."""
+
+    process: pexpect.spawn[bytes]
+    screen: pyte.Screen = attrs.Factory(lambda: pyte.Screen(COLUMNS, LINES))
+    stream: pyte.ByteStream = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.stream = pyte.ByteStream(self.screen)
+
+    @property
+    def text(self) -> str:
+        """What a person sees."""
+        return "\n".join(self.screen.display)
+
+    def read(self, seconds: float) -> int:
+        """Take what is written within some time; how many bytes it was."""
+        count = 0
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                data = self.process.read_nonblocking(65536, timeout=left)
+            except pexpect.TIMEOUT:
+                break
+            except pexpect.EOF:
+                break
+            count += len(data)
+            self.stream.feed(data)
+        return count
+
+    def see(self, *words: str) -> str:
+        """Wait until all words are on the screen."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not all(word in self.text for word in words):
+            assert time.monotonic() < end, f"{words} not on the screen:\n{self.text}"
+            self.read(0.2)
+        return self.text
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        self.process.send(text)
+
+
+@pytest.fixture
+def fabric(tmp_path: Path) -> Iterator[SyncFabric]:
+    """PriRG and RecRG in sync, on files."""
+    for name in ("east", "west"):
+        (tmp_path / name).mkdir()
+    with srshell.connect(tmp_path / "fabric") as client:
+        client.discover(tmp_path / "east", "ClusterA", site="redmond")
+        client.discover(tmp_path / "west", "ClusterB", site="bellevue")
+        for array in client.arrays():
+            client.classify(f"{array.name}/{array.pools[0].name}", "gold")
+        client.pair("ClusterA", "ClusterB")
+        client.provision_pair("PV", "RV", "8M", logs=("PL", "RL"), log_size="16M")
+        client.create_group("PriRG", ["PV"], "PL")
+        client.create_group("RecRG", ["RV"], "RL")
+        client.enable("PriRG", "RecRG")
+        client.refresh()
+        client.wait("PriRG")
+        yield client
+        client.stop_owner()
+
+
+@pytest.fixture
+def terminal(fabric: SyncFabric, tmp_path: Path) -> Iterator[Terminal]:
+    """`srshell dash` as a person starts it."""
+    environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    environment.pop("NO_COLOR", None)
+    process: pexpect.spawn[bytes] = pexpect.spawn(
+        sys.executable,
+        ["-m", "srshell", "--fabric", str(tmp_path / "fabric"), "dash"],
+        dimensions=(LINES, COLUMNS),
+        env=environment,
+        timeout=_PATIENCE_SECONDS,
+    )
+    yield Terminal(process)
+    process.close(force=True)
+
+
+def test_a_person_watches_and_fails_over(fabric: SyncFabric, terminal: Terminal) -> None:
+    """Seen, silent at rest, carried out to the end; the owner dies and comes back."""
+    terminal.see("● connected", "PriRG>RecRG", "● Synchronizing", "RPO 0 s")
+
+    terminal.type("5")
+    terminal.see("Jobs (")
+    terminal.read(2.5)
+    at_rest = terminal.read(3.0)
+    assert at_rest <= 60, "nothing changes but, once a minute, the time"
+
+    terminal.type("1\r")
+    terminal.see("[Synchronizing]", "failover ready: yes")
+    terminal.type("F")
+    terminal.see("Which way", "planned")
+    terminal.type("\r")
+    terminal.see("type RecRG to run it")
+    terminal.type("RecRG\r")
+    terminal.see("RecRG is primary (epoch 2)", "0 B lost")
+    assert fabric.status("RecRG").groups[0].is_primary
+
+    terminal.type("\x1b")
+    terminal.see("RecRG > PriRG", "[Synchronizing]")
+    owner = fabric.info().owner_pid
+    os.kill(owner, signal.SIGKILL)
+    terminal.see("owner lost", "[Synchronizing?]", "RPO —")
+    assert fabric.info().owner_pid != owner
+    terminal.see("● connected", "owner restarted", "[Synchronizing]")
+
+    terminal.type("q")
+    terminal.process.expect(pexpect.EOF)
+    terminal.process.wait()
+    assert terminal.process.exitstatus == 0
