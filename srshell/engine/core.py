@@ -327,6 +327,18 @@ class Core:
 
         try:
             await self.superblocks.write(failed)
+        except StorageError:
+            # It was the log that failed.  Its file is broken for ever, its disk perhaps is not: a
+            # sync that succeeds after one that failed must not make this side believe itself again.
+            await self._record_anew(failed)
+
+    async def _record_anew(self, failed: Change) -> None:
+        try:
+            device = await self.world.log_disk.open(self.log_path, lock=False)
+            try:
+                await SuperblockFile(device, self.superblocks.current).write(failed)
+            finally:
+                await device.close()
         except StorageError as error:
             self.tell("failure", f"the failure could not be recorded: {error}")
 
