@@ -136,6 +136,8 @@ class Site(BranchVerbs):
     async def describe(self) -> SiteReport:
         """See `SiteApi.describe`."""
         self._check_open()
+        # An owner looks at its sites all the time: this is how it is heard.
+        self._replicas.owner_heard()
         store = self._store
         pools = await asyncio.gather(*(pool.usage() for pool in list(store.pools.values())))
         return SiteReport(

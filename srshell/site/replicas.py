@@ -180,6 +180,11 @@ class Replicas:
             hosted.executor.shutdown(wait=False)
         self.hosted.clear()
 
+    def owner_heard(self) -> None:
+        """Let every replica know that an owner lives: a seal stays for it."""
+        for hosted in self.hosted.values():
+            hosted.replica.owner_heard()
+
     def reports(self) -> tuple[ReplicaReport, ...]:
         """Tell how all replicas are."""
         return tuple(hosted.replica.report() for hosted in self.hosted.values())

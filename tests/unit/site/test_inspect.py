@@ -52,9 +52,7 @@ def test_the_label_of_a_pool_is_told(tmp_path: Path) -> None:
 def test_a_directory_that_everybody_may_write_to_is_no_place_for_volumes(tmp_path: Path) -> None:
     """Anybody could put another file in place of a volume."""
     tmp_path.chmod(0o1777)
-    assert inspect.look(str(tmp_path)).problems == (
-        "every user may write into it (mode 1777)",
-    )
+    assert inspect.look(str(tmp_path)).problems == ("every user may write into it (mode 1777)",)
 
 
 @contextmanager

@@ -65,3 +65,15 @@ async def test_what_is_asked_after_a_seal_was_taken_away_is_final(
     await unsealing
     assert (await a.replica(PARTNERSHIP)).role is ReplicaRole.SECONDARY
     await demoting
+
+
+async def test_an_owner_that_looks_at_a_site_is_heard_by_the_seals_there(fabric: Fabric) -> None:
+    """A group that is prepared for a failover stays so while its owner lives."""
+    a, _ = await fabric.in_sync()
+    await a.seal(PARTNERSHIP, "operation")
+    replica = a._replicas.get(PARTNERSHIP).replica
+    sealed_at = replica.owner_heard_at
+    await asyncio.sleep(0)
+    await a.describe()
+    assert replica.owner_heard_at > sealed_at
+    await a.unseal(PARTNERSHIP, "operation")
