@@ -14,6 +14,7 @@ import attrs
 
 from benchmarks.pair import open_pair
 from benchmarks.rows import Row, copy_row, has_fio, write_row
+from srshell.site.process import loop_factory
 
 _VOLUME_BYTES = 512 << 20
 _CELLS = ((4096, 1), (4096, 32), (65536, 1), (65536, 32))
@@ -21,6 +22,12 @@ _CELLS = ((4096, 1), (4096, 32), (65536, 1), (65536, 32))
 
 async def _measure(folder: Path, seconds: float, pairs: int, *, direct: bool) -> list[Row]:
     rows: list[Row] = []
+    async with open_pair(folder, _VOLUME_BYTES, direct=direct, inside=True) as pair:
+        await pair.start_copy()
+        await pair.until_live()
+        for block_bytes, depth in (*_CELLS, (4096, 128)):
+            rows.append(await write_row(pair, "in process", block_bytes, depth, seconds, pairs))
+            sys.stderr.write(f"measured {rows[-1].work}\n")
     async with open_pair(folder, _VOLUME_BYTES, direct=direct) as pair:
         half = _VOLUME_BYTES // 2
         piece = os.urandom(1 << 20)
@@ -56,7 +63,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="srshell-bench-", dir=options.folder) as folder:
         work = _measure(Path(folder), options.seconds, options.pairs, direct=options.direct)
-        rows = asyncio.run(work)
+        with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
+            rows = runner.run(work)
     sys.stdout.write("\n".join(_lines(rows)) + "\n")
     if options.json:
         options.json.write_text(json.dumps([attrs.asdict(row) for row in rows], indent=1))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
-from collections.abc import AsyncIterator
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import attrs
 
 from srshell.backends.base import SitePlan
-from srshell.backends.native import NativeBackend
+from srshell.backends.native import NativeBackend, site_settings
 from srshell.model.inventory import PoolKind
 from srshell.model.replica import Flow, ReplicaReport, ReplicaRole, ReplicaSpec, ReplicaVolume
 from srshell.site.api import PoolSpec, SiteVolume
 from srshell.site.client import SiteClient
+from srshell.site.host import Site
 
 _PARTNERSHIP = "5" * 32
 _REPLICAS = ("a" * 32, "b" * 32)
@@ -28,10 +32,19 @@ _FABRIC = "f" * 32
 class Pair:
     """The two sites; the first holds the primary, its volume is called ``source``."""
 
-    sites: tuple[SiteClient, SiteClient]
+    sites: tuple[SiteClient | Site, SiteClient]
     pids: tuple[int, int]
     folder: Path
     size_bytes: int
+
+    @property
+    def inside(self) -> bool:
+        """Tell whether the primary lives in this very process."""
+        return isinstance(self.sites[0], Site)
+
+    def volume(self) -> Callable[[int, bytes], Awaitable[None]]:
+        """Return what writes to the primary's volume: offset in bytes, and the bytes."""
+        return functools.partial(self.sites[0].write, "source")
 
     async def report(self) -> ReplicaReport:
         """Return what the primary says of itself."""
@@ -57,26 +70,41 @@ class Pair:
 
 
 @asynccontextmanager
-async def open_pair(folder: Path, size_bytes: int, *, direct: bool = False) -> AsyncIterator[Pair]:
-    """Start two sites with a group whose link is not wanted yet; stop them at the end."""
+async def open_pair(
+    folder: Path, size_bytes: int, *, direct: bool = False, inside: bool = False
+) -> AsyncIterator[Pair]:
+    """Start two sites with a group whose link is not wanted yet; stop them at the end.
+
+    ``inside``: the primary's site lives in this process, the other one in its own.
+    """
+    folder = Path(tempfile.mkdtemp(dir=folder))
     backend = NativeBackend(folder, _FABRIC, 1)
+    plans = [SitePlan(array, sandbox=not inside, direct_commits=direct) for array in _ARRAYS]
+    own: Site | None = None
     try:
-        for array in _ARRAYS:
-            await backend.start(SitePlan(array, sandbox=True, direct_commits=direct))
-        sites = (backend.site(_ARRAYS[0]), backend.site(_ARRAYS[1]))
+        if inside:
+            settings = site_settings(plans[0], folder, _FABRIC, 1)
+            settings.directory.mkdir(parents=True, exist_ok=True)
+            own = await Site.open(attrs.evolve(settings, own_process=True))
+        else:
+            await backend.start(plans[0])
+        await backend.start(plans[1])
+        sites = (own or backend.site(_ARRAYS[0]), backend.site(_ARRAYS[1]))
         for index, name in enumerate(("source", "destination")):
-            await _provision(backend, index, name, folder, size_bytes)
+            await _provision(sites[index], index, name, folder, size_bytes)
         reports = [await site.describe() for site in sites]
         yield Pair(sites, (reports[0].pid, reports[1].pid), folder, size_bytes)
     finally:
+        if own is not None:
+            await own.close()
         await backend.close(stop_sites=True)
+        shutil.rmtree(folder)
 
 
 async def _provision(
-    backend: NativeBackend, index: int, name: str, folder: Path, size_bytes: int
+    site: SiteClient | Site, index: int, name: str, folder: Path, size_bytes: int
 ) -> None:
     array, peer = _ARRAYS[index], _ARRAYS[1 - index]
-    site = backend.site(array)
     pool = folder / name
     pool.mkdir()
     await site.add_pool(PoolSpec("pool", str(pool), PoolKind.FILE, _FABRIC))
@@ -95,7 +123,7 @@ async def _provision(
             peer_array=peer,
             role=ReplicaRole.SECONDARY if index else ReplicaRole.PRIMARY,
             initiator=index == 0,
-            peer_address=backend.link_address(peer),
+            peer_address=site_settings(SitePlan(peer), folder, _FABRIC, 1).listen_address,
             log_path=log.path,
             log_bytes=_LOG_BYTES,
             volumes=(ReplicaVolume(name, data.path, size_bytes, 4096),),

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.minimal import Rate, log_then_ack, percentiles
 from benchmarks.pair import Pair
+from benchmarks.yardstick import Rate, log_then_ack, percentiles
 
 _NOISE_MAX = 1.6
 
@@ -47,7 +47,7 @@ class Row:
 async def write_row(
     pair: Pair, way: str, block_bytes: int, depth: int, seconds: float, pairs: int
 ) -> Row:
-    """Measure acknowledged writes; ``way`` is ``python`` or ``nbd``."""
+    """Measure acknowledged writes; ``way`` is ``in process``, ``python`` or ``nbd``."""
     ours: list[Rate] = []
     theirs: list[Rate] = []
     for _ in range(pairs):
@@ -78,22 +78,25 @@ def _row(name: str, ours: list[Rate], theirs: list[Rate]) -> Row:
 
 
 async def _by_python(pair: Pair, block_bytes: int, depth: int, seconds: float) -> Rate:
-    site, size_bytes = pair.sites[0], pair.size_bytes
+    size_bytes = pair.size_bytes
     data = os.urandom(block_bytes)
     places = random.Random(1)
     latencies: list[float] = []
     cpu, own = pair.cpu_seconds(), time.process_time()
     start = time.perf_counter()
+    volume = pair.volume()
 
     async def write() -> None:
         while (before := time.perf_counter()) - start < seconds:
             offset = places.randrange(size_bytes // block_bytes) * block_bytes
-            await site.write("source", offset, data)
+            await volume(offset, data)
             latencies.append(time.perf_counter() - before)
 
     await asyncio.gather(*(write() for _ in range(depth)))
     elapsed = time.perf_counter() - start
-    used = pair.cpu_seconds() - cpu + time.process_time() - own
+    used = pair.cpu_seconds() - cpu
+    if not pair.inside:
+        used += time.process_time() - own
     return Rate(len(latencies), elapsed, *percentiles(latencies), used)
 
 

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     _start_log(settings.log_path)
     starter = _Starter(options.ready_fd)
     try:
-        with asyncio.Runner(loop_factory=_loop_factory(options.loop)) as runner:
+        with asyncio.Runner(loop_factory=loop_factory(options.loop)) as runner:
             runner.run(serve(settings, starter.say_ready))
     except SrError as error:
         LOG.warning("could not start: %s (%s)", error, error.facts)
@@ -152,7 +152,7 @@ def _settings(options: argparse.Namespace) -> SiteSettings:
     )
 
 
-def _loop_factory(choice: str) -> Callable[[], asyncio.AbstractEventLoop]:
+def loop_factory(choice: str) -> Callable[[], asyncio.AbstractEventLoop]:
     """Return what makes the event loop: uvloop where it is installed, for it wakes up faster."""
     if choice == "auto":
         choice = "uvloop" if importlib.util.find_spec("uvloop") else "asyncio"

@@ -29,7 +29,8 @@ def test_every_row_is_measured_beside_the_yardstick(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = json.loads(report.read_text(encoding="utf-8"))
     work = {row["work"] for row in rows}
-    assert {f"{way} {cell}" for way in ("python", "nbd") for cell in _CELLS} < work
+    ways = ("in process", "python", "nbd")
+    assert {f"{way} {cell}" for way in ways for cell in _CELLS} < work
     assert [name for name in work if name.startswith("first copy")]
     assert all(row["product"] > 0 and row["yardstick"] > 0 and row["cpu_us"] > 0 for row in rows)
     assert all(row["p50_seconds"] <= row["p99_seconds"] for row in rows)
