@@ -14,7 +14,7 @@ _CELLS = {f"{kib} KiB, depth {depth}" for kib in (4, 64) for depth in (1, 32)}
 
 
 @pytest.mark.slow
-@needs.tools("fio")
+@needs.tools("fio", "cc")
 def test_every_row_is_measured_beside_the_yardstick(tmp_path: Path) -> None:
     """The short form: one pair of a fifth of a second for each row."""
     report = tmp_path / "rows.json"
