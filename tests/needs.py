@@ -14,6 +14,7 @@ import pytest
 
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _DEBIAN_PACKAGE = {
+    "cc": "gcc",
     "debugfs": "e2fsprogs",
     "e2fsck": "e2fsprogs",
     "fio": "fio",
