@@ -1,1 +1,0 @@
-"""The long forms of the tests, and the ledger of what was run."""
