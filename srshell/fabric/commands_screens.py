@@ -6,7 +6,7 @@ Always true: each is a process of its own, which the command line starts and nev
 from __future__ import annotations
 
 from srshell.fabric.command_parts import choice, flag, option
-from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
+from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun, Role
 
 _THEMES = ("dark", "light", "ansi", "mono")
 #: The screens that can be looked at and drawn.
@@ -28,6 +28,7 @@ SCREENS = (
             option("--record", "write down what is heard, for srshell shot", Noun.PLACE),
         ),
         short_names=("dashboard",),
+        role=Role.VIEWER,
     ),
     CommandSpec(
         "shot",
@@ -53,5 +54,6 @@ SCREENS = (
             choice("--theme", "colours of a picture", _THEMES, "dark"),
             flag("--ascii", "draw with ASCII alone"),
         ),
+        role=Role.VIEWER,
     ),
 )
