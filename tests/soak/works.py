@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import attrs
 
+from tests.fuzz.targets import TARGETS
+
 
 @attrs.frozen
 class Work:
@@ -34,16 +36,6 @@ class Work:
 
 
 _SIMULATION = "srshell.simulation"
-_FUZZED = (
-    "nbd",
-    "link",
-    "log",
-    "superblock",
-    "bitmap",
-    "magic",
-    "control",
-)
-
 WORKS = (
     Work("seeds", (_SIMULATION,), "seeds", 20_000, 400, counted_by="--seeds"),
     Work("sweep", (_SIMULATION, "--sweep", "--thorough"), "points", 50_000, 2_500),
@@ -57,6 +49,6 @@ WORKS = (
     Work("prefixes", ("tests.soak.prefixes",), "prefixes", 1_000, 100),
     *(
         Work(f"fuzz-{target}", ("tests.soak.fuzz", "--target", target), "inputs", 10**6, 10**5)
-        for target in _FUZZED
+        for target in sorted(TARGETS)
     ),
 )
