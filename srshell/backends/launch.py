@@ -99,37 +99,42 @@ async def ended(mark: ProcessMark) -> None:
             os.close(descriptor)
 
 
+def command(settings: SiteSettings, ready: int) -> list[str]:
+    """Return the words that start a site, which says "ready" on an open descriptor."""
+    words = [sys.executable, "-P", "-m", "srshell.site"]
+    words += ["--array", settings.array, "--fabric", settings.fabric]
+    words += ["--directory", str(settings.directory), "--run-dir", str(settings.run_directory)]
+    words += ["--owner-term", str(settings.owner_term), "--ready-fd", str(ready)]
+    words += ["--link", settings.link_address] if settings.link_address else []
+    words += ["--sandbox"] if settings.sandbox else []
+    words += ["--commit", "direct"] if settings.direct_commits else []
+    return words
+
+
 def _spawn(settings: SiteSettings, writer: int) -> int:
     """Start the process and wait until it has detached itself; return its status.  Blocks.
 
     The writing end of the pipe is closed here: the process has its own.
     """
-    command = [sys.executable, "-P", "-m", "srshell.site"]
-    command += ["--array", settings.array, "--fabric", settings.fabric]
-    command += ["--directory", str(settings.directory), "--run-dir", str(settings.run_directory)]
-    command += ["--owner-term", str(settings.owner_term), "--ready-fd", str(writer)]
-    command += ["--link", settings.link_address] if settings.link_address else []
-    command += ["--sandbox"] if settings.sandbox else []
-    command += ["--commit", "direct"] if settings.direct_commits else []
     try:
         settings.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with settings.log_path.open("ab") as log:
             return subprocess.run(
-                command,
+                command(settings, writer),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 pass_fds=(writer,),
                 start_new_session=True,
                 cwd="/",
-                env=_environment(),
+                env=environment(),
                 check=False,
             ).returncode
     finally:
         os.close(writer)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return an environment in which the new process finds this package."""
     root = Path(srshell.__file__).resolve().parent.parent
     if root.name in {"site-packages", "dist-packages"}:

@@ -1,4 +1,4 @@
-"""A side whose disk failed once stays failed, also when the process is a new one and the disk works.
+"""A side whose disk failed once stays failed, though its process is a new one and the disk works.
 
 The kernel reports a lost page once; the next sync succeeds, and proves nothing.
 """

@@ -1,0 +1,69 @@
+"""One system call of the real process goes wrong: it is killed there, or the call fails.
+
+The long form goes through all of them: ``python -m tests.soak.calls``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests import needs
+from tests.process.claims import Watch
+from tests.process.load import Load
+from tests.process.pair import RESTLESS, open_pair
+from tests.process.scenes import Scene
+from tests.process.sweep import ERRORS, KILL, Point, fail_at, kill_at
+from tests.process.tracer import Tampering
+
+
+def killed(array: str) -> Scene:
+    """Kill a site in one call after the other, at opening and under load."""
+    points = [
+        Point(array, Tampering("fdatasync", KILL, 2), opening=True),
+        Point(array, Tampering("pwritev2", KILL, 2)),
+        Point(array, Tampering("fdatasync", KILL, 3)),
+        Point(array, Tampering("pwrite64", KILL, 2)),
+    ]
+
+    async def scene(folder: Path) -> None:
+        async with open_pair(folder, pace=RESTLESS) as pair, Watch(pair):
+            async with Load(pair.ledger, pair.target, pair.places()) as load:
+                await load.more(20)
+                for point in points:
+                    assert await kill_at(pair, load, point), point
+            await pair.check()
+
+    return scene
+
+
+def failed(array: str, call: str, error: str, nth: int) -> Scene:
+    """Let a call fail once."""
+
+    async def scene(folder: Path) -> None:
+        point = Point(array, Tampering(call, ERRORS[error], nth))
+        assert await fail_at(folder, point), point
+
+    return scene
+
+
+SCENES: Final[dict[str, Scene]] = {
+    "the source is killed in it": killed("A"),
+    "the destination is killed in it": killed("B"),
+    "a sync fails at the source": failed("A", "fdatasync", "EIO", 2),
+    "a sync fails at the destination": failed("B", "fdatasync", "EIO", 2),
+    "the log of the source is full": failed("A", "pwritev2", "ENOSPC", 2),
+    "the log of the destination is full": failed("B", "pwritev2", "ENOSPC", 2),
+    "a write fails at the destination": failed("B", "pwrite64", "EIO", 2),
+}
+
+
+@pytest.mark.slow
+@needs.tools("strace")
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_call_goes_wrong(scene: str, played: Callable[[str], None]) -> None:
+    """No acknowledged write is lost, and an error is never forgotten."""
+    played(scene)
