@@ -356,11 +356,11 @@ async def dismantle(replica: Replica) -> int:
             await core.persist()
         lsn = core.applied_lsn
     core.tell("state", f"torn down at LSN {lsn}", lsn=lsn)
-    core.closing = True
-    try:
-        await wipe_log(core.log_device)
-    except StorageError as error:
-        raise core.fail(error) from error
-    finally:
-        core.closing = False
+    async with replica.applier.checkpointing:
+        # From here on nothing writes a superblock: it would bring the partnership back.
+        core.closing = True
+        try:
+            await wipe_log(core.log_device)
+        except StorageError as error:
+            raise core.fail(error) from error
     return lsn
