@@ -348,7 +348,13 @@ class Replica:
 
     async def dismantle(self) -> int:
         """Tear this side down and close it; see `role_changes.dismantle`."""
-        lsn = await uninterrupted(role_changes.dismantle(self))
+        return await uninterrupted(self._dismantle())
+
+    async def _dismantle(self) -> int:
+        if self._closing is None:
+            lsn = await role_changes.dismantle(self)
+        else:
+            lsn = self.core.applied_lsn
         await self.close()
         return lsn
 
