@@ -97,6 +97,9 @@ class Core:
     closing: bool = False
     progress: Signal = attrs.field(factory=Signal)
     failed: asyncio.Event = attrs.field(factory=asyncio.Event)
+    #: When the superblock began to say that the peer is away (seconds of the loop's clock), if that
+    #: was since the opening; a wall clock may be put back.
+    lost_at: float | None = None
     #: Held by whatever changes roles, epochs or the meaning of the link: one at a time.
     transition: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     #: Held while a frame is made: between two frames every assigned LSN is in the log.
@@ -172,12 +175,17 @@ class Core:
             )
             return _with_times(change(pointed))
 
+        lost_before = bool(self.superblock.lost_unix)
         try:
             superblock = await uninterrupted(self.superblocks.write(changed))
         except StorageError as error:
             raise self.fail(error) from error
         self._adopt_times(superblock)
         self.ring.durable_head_position = superblock.head_position
+        if not superblock.lost_unix:
+            self.lost_at = None
+        elif not lost_before:
+            self.lost_at = asyncio.get_running_loop().time()
         self.wake()
         self.space_given_back()
         return superblock

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from srshell.engine.core import Core
 from srshell.model.replica import (
     CopyProgress,
     Flow,
@@ -72,7 +74,7 @@ def report_of(replica: Replica) -> ReplicaReport:
         split=link.split,
         peer_split=link.peer_split,
         progress=_progress(replica),
-        lost_unix=superblock.lost_unix or None,
+        lost_unix=_lost_unix(core),
         unconfirmed_writes=unconfirmed,
         unconfirmed_bytes=core.ring.bytes_after(confirmed_lsn) if unconfirmed else 0,
         writes_total=replica.committer.writes_total,
@@ -80,6 +82,17 @@ def report_of(replica: Replica) -> ReplicaReport:
         copied_bytes_total=link.copied_bytes_total,
         log_frames_total=replica.committer.frames_total,
     )
+
+
+def _lost_unix(core: Core) -> float | None:
+    """Return since when the peer is away, by the present wall clock and never too late."""
+    lost_unix = core.superblock.lost_unix
+    if not lost_unix:
+        return None
+    if core.lost_at is None:
+        return lost_unix
+    elapsed_seconds = asyncio.get_running_loop().time() - core.lost_at
+    return min(lost_unix, core.world.wall_seconds() - elapsed_seconds)
 
 
 def _flow(replica: Replica) -> Flow:

@@ -61,6 +61,8 @@ REASONS: Final[dict[str, tuple[ReplicationHealth, str]]] = {
     "torn-down-here": (_H.WARNING, "SR7001"),
     "waiting-for-tear-down": (_H.WARNING, "SR7001"),
     "log-fill": (_H.WARNING, "SR5304"),
+    "log-damaged": (_H.WARNING, "SR7704"),
+    "verify-overdue": (_H.WARNING, "SR7706"),
 }
 
 
@@ -139,7 +141,14 @@ def _measured_reasons(
 ) -> Iterator[HealthReason]:
     """What counters give cause to say."""
     if known.differing_blocks:
-        yield HealthReason("blocks-differ", f"{known.differing_blocks} blocks differ")
+        text = f"the last verification found {known.differing_blocks} wrong blocks"
+        yield HealthReason("blocks-differ", text)
+    if known.damaged_places:
+        text = f"the last verification found {known.damaged_places} damaged places on a log volume"
+        yield HealthReason("log-damaged", text)
+    if known.verify_overdue_seconds:
+        hours = known.verify_overdue_seconds / 3600
+        yield HealthReason("verify-overdue", f"a verification is overdue by {hours:.1f} h")
     if report is None:
         return
     if state is _S.RESYNCHRONIZING:
@@ -182,9 +191,14 @@ def derive_readiness(source_state: ReplicationState, source: ReplicaReport | Non
         return Readiness(False, text)
     if source_state is _S.SYNCHRONIZING:
         return Readiness(True, "every acknowledged write is in both logs")
-    if source_state is _S.PREPARED_FOR_FAILOVER:
+    if source_state is _S.PREPARED_FOR_FAILOVER and _holds_link(source):
         return Readiness(True, f"sealed: both logs end at LSN {source.durable_lsn}")
     return Readiness(False, _not_ready(source_state, source, known))
+
+
+def _holds_link(source: ReplicaReport) -> bool:
+    """Whether a sealed source still has its destination beside it."""
+    return source.link is LinkState.CONNECTED and source.flow in {Flow.LIVE, Flow.SEALED}
 
 
 def _not_ready(state: ReplicationState, source: ReplicaReport, known: Surroundings) -> str:
@@ -200,6 +214,7 @@ def _not_ready(state: ReplicationState, source: ReplicaReport, known: Surroundin
         _S.DISABLED: "protection is not enabled",
         _S.READY: "the first copy has not begun",
         _S.REPLICATING: f"the first copy is not complete{to_go}",
+        _S.PREPARED_FOR_FAILOVER: "sealed, but the destination is away",
         _S.WAITING_FOR_DESTINATION: "the destination is away",
         _S.WAITING_FOR_SOURCE: "the source is away",
         _S.RESYNCHRONIZING: f"the destination is catching up{to_go}",
@@ -224,7 +239,8 @@ def derive_rpo_seconds(
         return None
     if source.data is ReplicaData.FAILED:
         return None
-    if source_state in {_S.SYNCHRONIZING, _S.PREPARED_FOR_FAILOVER}:
+    sealed = source_state is _S.PREPARED_FOR_FAILOVER
+    if source_state is _S.SYNCHRONIZING or (sealed and _holds_link(source)):
         return 0.0
     # A destination between two moments is no basis to go on from: the loss would be everything.
     blocks_copied = source_state is _S.RESYNCHRONIZING and source.flow is not Flow.LOG_REPLAY
@@ -233,12 +249,22 @@ def derive_rpo_seconds(
     if source_state not in _BEHIND:
         return None
     if source.lost_unix is not None:
-        return max(source.as_of - source.lost_unix, 0.0)
+        # A clock that was put back knows of no time since the loss.
+        seconds = source.as_of - source.lost_unix
+        return seconds if seconds > 0 else None
     acked_alone = source.alone or source.unconfirmed_writes > 0 or source.unclean
-    return None if acked_alone or source_state is not _S.WAITING_FOR_DESTINATION else 0.0
+    return None if acked_alone or source_state not in _WAITING else 0.0
 
 
 #: States in which the destination is equal to the source at a known earlier moment.
 _BEHIND: Final = frozenset(
-    {_S.WAITING_FOR_DESTINATION, _S.RESYNCHRONIZING, _S.SUSPENDED, _S.FAILED_OVER}
+    {
+        _S.WAITING_FOR_DESTINATION,
+        _S.PREPARED_FOR_FAILOVER,
+        _S.RESYNCHRONIZING,
+        _S.SUSPENDED,
+        _S.FAILED_OVER,
+    }
 )
+#: Of those, the ones in which nothing is acknowledged unless the source says that it may be.
+_WAITING: Final = frozenset({_S.WAITING_FOR_DESTINATION, _S.PREPARED_FOR_FAILOVER})
