@@ -101,14 +101,18 @@ def check_epoch(epoch: int, ours: tuple[Era, ...]) -> None:
 
 
 def check_history(history: tuple[Era, ...]) -> None:
-    """Refuse a history that cannot be: too long, numbers or starts that go back."""
+    """Refuse a history that cannot be: too long, or epochs whose numbers go back.
+
+    Starts may go back: a side that is promoted while it catches up begins its era before the newest
+    one that it knew of.
+    """
     if len(history) > HISTORY_LIMIT:
         raise FormatError("length", f"a history of {len(history)} epochs")
     for era in history:
         if not (0 < era.epoch.number <= _NUMBER_MAX and 0 <= era.start_lsn <= _NUMBER_MAX):
             raise FormatError("order", f"epoch {era.epoch.number} from LSN {era.start_lsn}")
     for before, after in pairwise(history):
-        if after.epoch.number <= before.epoch.number or after.start_lsn < before.start_lsn:
+        if after.epoch.number <= before.epoch.number:
             raise FormatError("order", f"epoch {after.epoch.number} after {before.epoch.number}")
 
 
