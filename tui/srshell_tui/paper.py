@@ -18,7 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from srshell_tui.text import Drawing, Line, Tone, to_ascii, width_of
-from srshell_tui.themes import styles_of
+from srshell_tui.themes import CHOSEN, styles_of
 
 #: A cell as it is compared: what stands there, and how.
 _Cells = list[tuple[str, Tone, bool]]
@@ -34,6 +34,7 @@ class Paper(Widget, can_focus=True):
         self._ascii_only = ascii_only
         self._lines: tuple[Line, ...] = ()
         self._cursor: int | None = None
+        self._cursor_width = 0
 
     def show(self, drawing: Drawing) -> None:
         """Show a drawing in place of the one before."""
@@ -42,6 +43,7 @@ class Paper(Widget, can_focus=True):
             lines = tuple(to_ascii(line) for line in lines)
         before, cursor_before = self._lines, self._cursor
         self._lines, self._cursor = lines, drawing.cursor
+        self._cursor_width = drawing.cursor_width
         changed = []
         for y in range(max(len(before), len(lines))):
             old = before[y] if y < len(before) else ()
@@ -57,12 +59,18 @@ class Paper(Widget, can_focus=True):
         """One line as Textual wants it."""
         if y >= len(self._lines):
             return Strip.blank(self.size.width)
-        styles = styles_of(self.app.theme) if self.app.theme.startswith("sr-") else {}
-        chosen = Style(reverse=True) if y == self._cursor else Style()
-        segments = [
-            Segment(text, styles.get(tone, Style()) + chosen) for text, tone in self._lines[y]
+        styles = styles_of(self.app.theme)
+        line = self._lines[y]
+        width = width_of(line)
+        strip = Strip([Segment(text, styles[tone]) for text, tone in line], width)
+        if y != self._cursor:
+            return strip
+        end = min(self._cursor_width or width, width)
+        chosen = [
+            Segment(text, (style or Style()) + CHOSEN[self.app.theme])
+            for text, style, _ in strip.crop(0, end)
         ]
-        return Strip(segments, width_of(self._lines[y]))
+        return Strip([*chosen, *strip.crop(end, width)], width)
 
     @property
     def text(self) -> str:

@@ -48,6 +48,7 @@ class Drawing:
 
     lines: tuple[Line, ...]
     cursor: int | None = None  #: the line of the chosen row
+    cursor_width: int = 0  #: so many cells of that line are the row; 0: all of them
     rows: tuple[str, ...] = ()  #: keys of the rows that can be chosen, in order
 
     def text(self) -> str:

@@ -6,6 +6,7 @@ Colours are those of Okabe and Ito, which people who see few colours can tell ap
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Final
 
@@ -44,13 +45,23 @@ _COLOURS: Final[dict[str, dict[Tone, str]]] = {
     },
 }  # fmt: skip
 
+#: The chosen row: a background where the theme has one, the terminal's reverse where not.
+CHOSEN: Final[dict[str, Style]] = {
+    DARK: Style(bgcolor="#2b3843", bold=True),
+    LIGHT: Style(bgcolor="#d3dde6", bold=True),
+    ANSI: Style(reverse=True),
+    MONO: Style(reverse=True),
+}
+
 #: Background of the themes that have one.
 BACKGROUNDS: Final[dict[str, str]] = {DARK: "#10151a", LIGHT: "#f6f7f8"}
 
 
+@functools.cache
 def styles_of(theme: str) -> Mapping[Tone, Style]:
     """What each tone looks like in a theme."""
-    return {tone: Style.parse(text) for tone, text in _COLOURS[theme].items()}
+    back = Style(bgcolor=BACKGROUNDS.get(theme))
+    return {tone: back + Style.parse(text) for tone, text in _COLOURS[theme].items()}
 
 
 def themes() -> tuple[Theme, ...]:

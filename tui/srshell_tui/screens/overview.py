@@ -61,7 +61,9 @@ def draw_overview(scene: Scene) -> Drawing:
     keys = tuple(couple.source.name for couple in found)
     chosen = chosen_index(keys, scene.look.cursor)
     body = _wide(scene, found, chosen, room) if scene.wide else _narrow(scene, found, chosen, room)
-    return compose(scene, first, Body(body.lines, body.cursor, keys), _KEYS)
+    body = Body(body.lines, body.cursor, keys, body.cursor_width)
+    changing = {"failover", "provision"} if scene.read_only else set()
+    return compose(scene, first, body, [key for key in _KEYS if key[1] not in changing])
 
 
 def _summary(scene: Scene) -> Line:
@@ -256,4 +258,4 @@ def _wide(scene: Scene, found: tuple[Couple, ...], chosen: int | None, room: int
     right += job_lines(scene, _RIGHT_WIDTH, 4)
     both = beside((*groups, *why), right[:middle], left_width, scene.width)
     at = None if cursor is None else len(arrays) + cursor
-    return Body((*arrays, *both, *events), at)
+    return Body((*arrays, *both, *events), at, (), left_width)

@@ -49,7 +49,8 @@ def draw_volumes(scene: Scene) -> Drawing:
     at = None if chosen is None else 2 + chosen - first
     if chosen is not None:
         lines += _details(scene, found[chosen], members, users)
-    return compose(scene, (top(scene, ("Volumes",)),), Body(lines, at, keys), _KEYS)
+    shown = [key for key in _KEYS if not (scene.read_only and key[1] == "provision")]
+    return compose(scene, (top(scene, ("Volumes",)),), Body(lines, at, keys), shown)
 
 
 def _cells(
