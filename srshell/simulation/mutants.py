@@ -4,156 +4,106 @@ Always true:
 
 (1) Outside of `Mutant.planted` the engine is the shipped one.
 (2) Each mutant breaks one rule that a docstring of the engine states, and nothing else.
-(3) `hunt` names the seed or the crash point that catches a mutant; a mutant that survives is a hole
-    in the simulator.
+(3) `hunt` names the scene, the seed or the crash point that catches a mutant; a mutant that
+    survives is a hole in the simulator.
+(4) A witness is what caught a mutant once: to replay it takes a part of a second, and says nothing
+    about mutants that it does not catch any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
 import attrs
 
-from srshell.simulation import mutations as m
+from srshell.simulation import mutations, mutations_flow, mutations_log, mutations_roles
 from srshell.simulation.episode import Failure, run_seed
-from srshell.simulation.mutations import Change
-from srshell.simulation.sweep import SCRIPTS, crash_points, run_point
+from srshell.simulation.planting import PLANTED, Mutant
+from srshell.simulation.scene_list import SCENES
+from srshell.simulation.scenes import run_scene
+from srshell.simulation.sweep import SCRIPTS, CrashPoint, crash_points, run_point
+
+#: About so many crash points has a script; a hunt takes every n-th of them.
+_POINTS_OF_A_SCRIPT: Final = 1200
 
 
 @attrs.frozen
-class Mutant:
-    """One planted bug."""
+class Catch:
+    """What caught a mutant."""
 
-    name: str
-    #: The rule that it breaks, as a sentence.
-    breaks: str
-    changes: Callable[[], list[Change]] = attrs.field(repr=False)
-    #: Seeds that caught it before, tried first.
-    seeds: tuple[int, ...] = ()
+    #: Replays the catch: "scene NAME", "seed N", or "point SCRIPT SIDE NUMBER ...".
+    witness: str
+    #: The promise that broke, in the words of the oracle.
+    verdict: str
+    #: How many scenes, seeds and crash points it took; 1 when a witness was replayed.
+    tries: int
 
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """Run the block with the bug in the engine."""
-        with ExitStack() as stack:
-            for owner, name, value in self.changes():
-                stack.enter_context(_replaced(owner, name, value))
-            yield
+    @property
+    def catcher(self) -> str:
+        """The kind of what caught it: scene, seed or sweep."""
+        kind = self.witness.partition(" ")[0]
+        return "sweep" if kind == "point" else kind
 
 
-@contextmanager
-def _replaced(owner: object, name: str, value: object) -> Iterator[None]:
-    before = vars(owner)[name]
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
-
-
-def hunt(mutant: Mutant, *, seeds_max: int = 80, points_max: int = 160) -> str:
-    """Return what catches the mutant, with the promise that it broke; empty when nothing does."""
+def replay(mutant: Mutant, witness: str) -> Catch | None:
+    """Plant the mutant and replay what caught it once; None when that does not catch it now."""
     with mutant.planted():
-        for seed in dict.fromkeys((*mutant.seeds, *range(seeds_max))):
-            try:
-                run_seed(seed)
-            except Failure as failure:
-                return str(failure).partition("\n")[0]
-        for script in SCRIPTS:
-            for point in islice(crash_points(script), 0, None, max(1, 1200 // points_max)):
-                try:
-                    run_point(point)
-                except Failure as failure:
-                    return str(failure).partition("\n")[0]
-    return ""
+        return _try(witness, 1)
 
 
-MUTANTS: Final = (
-    Mutant("ack-without-peer", "an acknowledged write is in both logs", m.ack_without_the_peer),
-    Mutant(
-        "log-without-sync",
-        "a write is durable before it is acknowledged",
-        m.log_without_sync,
-    ),
-    Mutant(
-        "confirm-on-receipt",
-        "nothing is confirmed before it is durable",
-        m.confirm_on_receipt,
-    ),
-    Mutant(
-        "alone-in-memory",
-        "alone is durable before the first solo ack",
-        m.go_alone_in_memory,
-    ),
-    Mutant("dirty-read", "reads show what is acknowledged", m.read_what_is_not_acknowledged),
-    Mutant("one-salt", "a new segment has a new salt", m.one_salt_for_ever),
-    Mutant("cut-without-segment", "a cut log goes on in a new segment", m.cut_without_a_segment),
-    Mutant(
-        "checkpoint-unsynced",
-        "volumes are synced before a checkpoint",
-        m.checkpoint_without_sync,
-    ),
-    Mutant(
-        "synced-too-early",
-        "a sync covers only writes that had ended",
-        m.count_a_write_as_synced_before_it_ended,
-    ),
-    Mutant(
-        "space-too-early",
-        "log space is reused after the superblock",
-        m.reuse_space_before_the_superblock,
-    ),
-    Mutant("one-slot", "the superblock has more than one slot", m.one_superblock_slot),
-    Mutant("retried-sync", "a failed sync is never tried again", m.retry_a_failed_sync),
-    Mutant("trusted-cache", "what a dead process wrote is synced first", m.trust_the_page_cache),
-    Mutant("forgotten-crash", "a crashed primary asks its peer first", m.forget_the_crash),
-    Mutant(
-        "applied-too-early",
-        "only committed records are applied",
-        m.apply_what_is_not_committed,
-    ),
-    Mutant(
-        "early-answer",
-        "a fence is durable before it is answered",
-        m.answer_before_it_is_durable,
-    ),
-    Mutant(
-        "false-evidence",
-        "the secondary knows that the primary may be alone",
-        m.forget_that_the_primary_may_be_alone,
-    ),
-    Mutant(
-        "bits-too-early",
-        "a bit is cleared after the peer is durable",
-        m.clear_bits_before_the_peer_is_durable,
-    ),
-    Mutant("copy-without-lock", "an extent is copied under its lock", m.copy_without_the_lock),
-    Mutant("old-holes", "a hole is still one when it is sent", m.believe_in_old_holes),
-    Mutant(
-        "unmarked-overrun",
-        "blocks are marked before their records go",
-        m.overrun_without_marks,
-    ),
-    Mutant("unwritten-marks", "marks are durable before records go", m.mark_in_memory),
-    Mutant(
-        "forgotten-records",
-        "the log keeps what the peer lacks",
-        m.forget_records_that_the_peer_lacks,
-    ),
-    Mutant(
-        "dropped-writes",
-        "writes acknowledged alone are never dropped",
-        m.drop_what_was_acknowledged_alone,
-    ),
-    Mutant("untold-policy", "the peer knows the rules first", m.change_the_rules_untold),
-    Mutant("stuck-seal", "a seal ends", m.forget_a_seal),
-    # Bugs that the simulator found in the engine while it was written.
-    Mutant("half-way", "a role change goes to its end", m.stop_a_role_change_half_way),
-    Mutant("lost-question", "every question is answered", m.forget_the_first_of_two_questions),
-    Mutant("lost-write", "no write is silently dropped", m.forget_writes_on_their_way),
-    Mutant("asleep", "who waits for memory is woken", m.wait_for_memory_for_ever),
-    Mutant("old-checkpoint", "a checkpoint ends in its own log", m.checkpoint_across_a_new_log),
-    Mutant("half-refused", "a refused write did not happen", m.refuse_a_half_made_write),
-)
+def hunt(mutant: Mutant, *, seeds_max: int = 80, points_max: int = 160) -> Catch | None:
+    """Plant the mutant and return the first of scenes, seeds, crash points that catches it."""
+    with mutant.planted():
+        for tries, witness in enumerate(_witnesses(seeds_max, points_max), 1):
+            found = _try(witness, tries)
+            if found is not None:
+                return found
+    return None
+
+
+def _witnesses(seeds_max: int, points_max: int) -> Iterator[str]:
+    yield from (f"scene {name}" for name in SCENES)
+    yield from (f"seed {seed}" for seed in range(seeds_max // 2))
+    for script in SCRIPTS:
+        step = max(1, _POINTS_OF_A_SCRIPT // max(1, points_max))
+        yield from map(point_witness, islice(crash_points(script), 0, None, step))
+    yield from (f"seed {seed}" for seed in range(seeds_max // 2, seeds_max))
+
+
+def _try(witness: str, tries: int) -> Catch | None:
+    kind, _, rest = witness.partition(" ")
+    try:
+        match kind:
+            case "scene":
+                run_scene(rest)
+            case "seed":
+                run_seed(int(rest))
+            case "point":
+                run_point(point_of(rest))
+    except Failure as failure:
+        return Catch(witness, str(failure).partition("\n")[0], tries)
+    return None
+
+
+def point_witness(point: CrashPoint) -> str:
+    """Return the witness that replays a crash point."""
+    moment, kind = "before" if point.before else "after", "power" if point.power else "kill"
+    return f"point {point.script} {point.side} {point.number} {moment} {kind} {point.again}"
+
+
+def point_of(text: str) -> CrashPoint:
+    """Return the crash point of a witness, without its first word."""
+    script, side, number, moment, kind, again = text.rsplit(" ", 5)
+    return CrashPoint(script, side, int(number), moment == "before", kind == "power", int(again))
+
+
+#: The modules that plant bugs, so that none of them is left out.
+PLANTERS: Final = (mutations, mutations_flow, mutations_log, mutations_roles)
+MUTANTS: Final = tuple(PLANTED)
+
+
+def mutant_named(name: str) -> Mutant:
+    """Return the mutant of that name.  Raises StopIteration when there is none."""
+    return next(mutant for mutant in MUTANTS if mutant.name == name)

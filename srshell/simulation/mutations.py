@@ -31,20 +31,19 @@ from srshell.engine.volume_set import VolumeSet
 from srshell.model.replica import Segment, Superblock
 from srshell.replication import decide, reigns, ring, source
 from srshell.replication.destination import Apply, Destination
+from srshell.simulation.planting import Change, plants
 from srshell.storage import BlockFile, Write
 from srshell.storage.raw import RawFile
-
-#: Who is replaced, which name of it, and by what.
-Change = tuple[object, str, object]
-
 
 # --- acknowledgements ---------------------------------------------------------------------------
 
 
+@plants("ack-without-peer", "P1", "an acknowledged write is in both logs")
 def ack_without_the_peer() -> list[Change]:
     return [(source.Source, "_limit", lambda self: self.flushed_lsn)]
 
 
+@plants("log-without-sync", "P2", "a write is durable before it is acknowledged")
 def log_without_sync() -> list[Change]:
     async def append(self: LogFile, frames: Any) -> None:  # noqa: ANN401
         writes: list[Write] = []
@@ -56,8 +55,9 @@ def log_without_sync() -> list[Change]:
     return [(LogFile, "append", append)]
 
 
+@plants("confirm-on-receipt", "P1", "nothing is confirmed before it is durable")
 def confirm_on_receipt() -> list[Change]:
-    take_frame = Follow._take_frame  # noqa: SLF001
+    take_frame = Follow._take_frame
 
     def confirm_first(self: Follow, message: Frame, payload: Any) -> None:  # noqa: ANN401
         take_frame(self, message, payload)
@@ -66,6 +66,7 @@ def confirm_on_receipt() -> list[Change]:
     return [(Follow, "_take_frame", confirm_first)]
 
 
+@plants("alone-in-memory", "P13", "alone is durable before the first solo ack")
 def go_alone_in_memory() -> list[Change]:
     async def part(self: Replica) -> None:
         leader = self.core.source
@@ -75,6 +76,7 @@ def go_alone_in_memory() -> list[Change]:
     return [(Replica, "_part", part)]
 
 
+@plants("dirty-read", "P15", "reads show what is acknowledged")
 def read_what_is_not_acknowledged() -> list[Change]:
     async def read(self: Replica, volume: str, offset: int, length: int) -> bytes:
         core, index = self.core, self.access.place(volume, offset, length)
@@ -88,6 +90,7 @@ def read_what_is_not_acknowledged() -> list[Change]:
 # --- log, superblock and volumes ----------------------------------------------------------------
 
 
+@plants("one-salt", "P8", "a new segment has a new salt")
 def one_salt_for_ever() -> list[Change]:
     def same_salt(first_lsn: int, position: int, randomness: object) -> Segment:
         return Segment(first_lsn, position, 1, 1)
@@ -95,6 +98,7 @@ def one_salt_for_ever() -> list[Change]:
     return [(opening, "new_segment", same_salt), (rejoining, "new_segment", same_salt)]
 
 
+@plants("cut-without-segment", "P8", "a cut log goes on in a new segment")
 def cut_without_a_segment() -> list[Change]:
     begin_segment = Core.begin_segment
 
@@ -106,6 +110,7 @@ def cut_without_a_segment() -> list[Change]:
     return [(Core, "begin_segment", go_on)]
 
 
+@plants("checkpoint-unsynced", "P2", "volumes are synced before a checkpoint")
 def checkpoint_without_sync() -> list[Change]:
     async def sync(self: VolumeSet) -> None:
         return None
@@ -113,6 +118,7 @@ def checkpoint_without_sync() -> list[Change]:
     return [(VolumeSet, "sync", sync)]
 
 
+@plants("synced-too-early", "P2", "a sync covers only writes that had ended")
 def count_a_write_as_synced_before_it_ended() -> list[Change]:
     async def store(self: Any, volume: int, offset: int, length: int, data: Any) -> None:  # noqa: ANN401
         self._unsynced.add(volume)
@@ -125,6 +131,7 @@ def count_a_write_as_synced_before_it_ended() -> list[Change]:
     return [(VolumeSet, "store", store)]
 
 
+@plants("space-too-early", "P8", "log space is reused after the superblock")
 def reuse_space_before_the_superblock() -> list[Change]:
     def free_bytes(self: ring.Ring) -> int:
         return self.ring_bytes - (self.tail_position - self.head_position)
@@ -132,6 +139,7 @@ def reuse_space_before_the_superblock() -> list[Change]:
     return [(ring.Ring, "free_bytes", property(free_bytes))]
 
 
+@plants("one-slot", "P9", "the superblock has more than one slot")
 def one_superblock_slot() -> list[Change]:
     async def write_slot(self: Any, superblock: Superblock) -> None:  # noqa: ANN401
         generation = -(-superblock.generation // SLOT_COUNT) * SLOT_COUNT
@@ -143,6 +151,7 @@ def one_superblock_slot() -> list[Change]:
     return [(SuperblockFile, "_write_slot", write_slot)]
 
 
+@plants("retried-sync", "P7", "a failed sync is never tried again")
 def retry_a_failed_sync() -> list[Change]:
     def sync(self: Any) -> None:  # noqa: ANN401
         with self._sync_lock:
@@ -154,6 +163,7 @@ def retry_a_failed_sync() -> list[Change]:
     return [(RawFile, "sync", sync)]
 
 
+@plants("trusted-cache", "P2", "what a dead process wrote is synced first")
 def trust_the_page_cache() -> list[Change]:
     open_core, sync = opening.open_core, BlockFile.sync
     opening_now: list[bool] = []
@@ -172,6 +182,7 @@ def trust_the_page_cache() -> list[Change]:
     return [(replica_module, "open_core", open_without_sync), (BlockFile, "sync", skip)]
 
 
+@plants("forgotten-crash", "P4", "a crashed primary asks its peer first")
 def forget_the_crash() -> list[Change]:
     return [(opening, "_has_met_peer", lambda superblock: False)]
 
@@ -179,6 +190,7 @@ def forget_the_crash() -> list[Change]:
 # --- the secondary ------------------------------------------------------------------------------
 
 
+@plants("applied-too-early", "P3", "only committed records are applied")
 def apply_what_is_not_committed() -> list[Change]:
     def apply(self: Destination) -> list[Any]:
         if self.flushed_lsn <= self.applicable_lsn:
@@ -189,8 +201,9 @@ def apply_what_is_not_committed() -> list[Change]:
     return [(Destination, "_apply", apply)]
 
 
+@plants("early-answer", "P1", "a fence is durable before it is answered")
 def answer_before_it_is_durable() -> list[Change]:
-    persist = Follow._persist  # noqa: SLF001
+    persist = Follow._persist
 
     async def later(self: Follow, change: Any) -> None:  # noqa: ANN401
         asyncio.ensure_future(persist(self, change))  # noqa: RUF006  (that is the bug)
@@ -198,6 +211,7 @@ def answer_before_it_is_durable() -> list[Change]:
     return [(Follow, "_persist", later)]
 
 
+@plants("false-evidence", "P1", "the secondary knows that the primary may be alone")
 def forget_that_the_primary_may_be_alone() -> list[Change]:
     fence_stored = reigns.fence_stored
 
@@ -210,8 +224,9 @@ def forget_that_the_primary_may_be_alone() -> list[Change]:
 # --- copies -------------------------------------------------------------------------------------
 
 
+@plants("bits-too-early", "P11", "a bit is cleared after the peer is durable")
 def clear_bits_before_the_peer_is_durable() -> list[Change]:
-    send_extent = Copier._send_extent  # noqa: SLF001
+    send_extent = Copier._send_extent
 
     def send_and_clear(self: Any, volume: int, offset: int, length: int, data: Any) -> None:  # noqa: ANN401
         send_extent(self, volume, offset, length, data)
@@ -220,6 +235,7 @@ def clear_bits_before_the_peer_is_durable() -> list[Change]:
     return [(Copier, "_send_extent", send_and_clear)]
 
 
+@plants("copy-without-lock", "P11", "an extent is copied under its lock")
 def copy_without_the_lock() -> list[Change]:
     async def send(self: Any, volume: int, offset: int, length: int, *, hole: bool) -> None:  # noqa: ANN401
         await self._send_locked(volume, offset, length, hole=hole)
@@ -227,6 +243,7 @@ def copy_without_the_lock() -> list[Change]:
     return [(Copier, "_send", send)]
 
 
+@plants("old-holes", "P11", "a hole is still one when it is sent")
 def believe_in_old_holes() -> list[Change]:
     async def holds_data(self: Copier, volume: int, offset: int, length: int) -> bool:
         return False
@@ -234,10 +251,12 @@ def believe_in_old_holes() -> list[Change]:
     return [(Copier, "_holds_data", holds_data)]
 
 
+@plants("unmarked-overrun", "P11", "blocks are marked before their records go")
 def overrun_without_marks() -> list[Change]:
     return [(DirtyMap, "mark_extents", lambda self, extents: None)]
 
 
+@plants("unwritten-marks", "P11", "marks are durable before records go")
 def mark_in_memory() -> list[Change]:
     def mark(self: Any, volume: int, offset: int, length: int) -> None:  # noqa: ANN401
         first, end = offset // BLOCK_BYTES, -(-(offset + length) // BLOCK_BYTES)
@@ -246,6 +265,7 @@ def mark_in_memory() -> list[Change]:
     return [(DirtyMap, "mark", mark)]
 
 
+@plants("forgotten-records", "P11", "the log keeps what the peer lacks")
 def forget_records_that_the_peer_lacks() -> list[Change]:
     return [(Applier, "_keep_after", lambda self, applied_lsn: applied_lsn)]
 
@@ -253,10 +273,12 @@ def forget_records_that_the_peer_lacks() -> list[Change]:
 # --- people -------------------------------------------------------------------------------------
 
 
+@plants("dropped-writes", "P13", "writes acknowledged alone are never dropped")
 def drop_what_was_acknowledged_alone() -> list[Change]:
     return [(decide, "_wrote_alone", lambda side, common_lsn: False)]
 
 
+@plants("untold-policy", "P1", "the peer knows the rules first")
 def change_the_rules_untold() -> list[Change]:
     async def tell_peer(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
         return None
@@ -264,10 +286,12 @@ def change_the_rules_untold() -> list[Change]:
     return [(role_changes, "_tell_peer", tell_peer)]
 
 
+@plants("stuck-seal", "P14", "a seal ends")
 def forget_a_seal() -> list[Change]:
     return [(role_changes, "unseal", lambda replica, operation: None)]
 
 
+@plants("half-way", "P20", "a role change goes to its end")
 def stop_a_role_change_half_way() -> list[Change]:
     async def interruptible(step: Any) -> Any:  # noqa: ANN401
         return await step
@@ -275,6 +299,7 @@ def stop_a_role_change_half_way() -> list[Change]:
     return [(replica_module, "uninterrupted", interruptible)]
 
 
+@plants("lost-question", "P17", "every question is answered")
 def forget_the_first_of_two_questions() -> list[Change]:
     async def ask(self: Any, message: Any, key: object) -> object:  # noqa: ANN401
         answer = asyncio.get_running_loop().create_future()
@@ -285,6 +310,7 @@ def forget_the_first_of_two_questions() -> list[Change]:
     return [(Lead, "ask", ask)]
 
 
+@plants("lost-write", "P17", "no write is silently dropped")
 def forget_writes_on_their_way() -> list[Change]:
     fail_waiting = Committer.fail_waiting
 
@@ -296,14 +322,17 @@ def forget_writes_on_their_way() -> list[Change]:
     return [(Committer, "fail_waiting", forget)]
 
 
+@plants("asleep", "P18", "who waits for memory is woken")
 def wait_for_memory_for_ever() -> list[Change]:
     return [(Core, "space_given_back", lambda self: None)]
 
 
+@plants("old-checkpoint", "P9", "a checkpoint ends in its own log")
 def checkpoint_across_a_new_log() -> list[Change]:
     return [(Replica, "checkpointing", property(lambda self: asyncio.Lock()))]
 
 
+@plants("half-refused", "P15", "a refused write did not happen")
 def refuse_a_half_made_write() -> list[Change]:
     async def last_of(parts: list[asyncio.Future[int]], volume: str) -> int:
         results = await asyncio.gather(*parts, return_exceptions=True)

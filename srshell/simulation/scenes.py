@@ -24,7 +24,7 @@ from srshell.model.replica import OnPeerLoss, ReplicaRole
 from srshell.replication.source import Phase
 from srshell.simulation.cluster import NAMES, SMALL_LIMITS, Shape, Site, SiteDown
 from srshell.simulation.episode import Episode, Failure
-from srshell.simulation.faults import Operation
+from srshell.simulation.faults import FaultKind, Operation
 from srshell.simulation.loop import Deadlock, Runaway, SimLoop
 from srshell.simulation.oracle import Violation
 from srshell.simulation.plan import Plan, Step
@@ -123,7 +123,7 @@ class Stage(Episode):
 
     # --- time -----------------------------------------------------------------------------------
 
-    async def until(self, reached: Callable[[], bool], what: str = "it") -> None:
+    async def until(self, reached: Callable[[], object], what: str = "it") -> None:
         """Wait until something is so.  Raises `Violation` when it takes too long."""
         deadline = self.loop.time() + _PATIENCE_SECONDS
         while not reached():
@@ -224,6 +224,10 @@ class Stage(Episode):
             site.replica is not None and site.replica.peer_link.split is not None
             for site in self.cluster.sites.values()
         )
+
+    def brief(self, site: Site, operation: str, path: str) -> None:
+        """Cut the next such operation of a site's disk short."""
+        site.disk.fail_at(1, FaultKind.SHORT, operation=operation, path=path)
 
     def strike_after(self, site: Site, matches: Callable[[Operation], bool]) -> Callable[[], bool]:
         """Cut the power after the first matching operation; return a question: did it happen?"""

@@ -9,6 +9,8 @@ import asyncio
 from typing import Final
 
 from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT, decode_superblock
+from srshell.model.replica import Superblock
+from srshell.replication.source import Phase
 from srshell.simulation.cluster import Site
 from srshell.simulation.faults import FaultKind, Operation
 from srshell.simulation.scenes import Stage
@@ -17,22 +19,21 @@ _SLOTS_BYTES: Final = SLOT_BYTES * SLOT_COUNT
 
 
 async def space(stage: Stage) -> None:
-    """Power goes when the ring is written where the superblock on disk still needs it."""
+    """Power goes when the ring was written where the superblock on disk still needs it."""
     await stage.in_step()
     core = stage.replica(stage.a).core
-    ring_offset = core.superblock.ring_offset
 
     def overwrites(operation: Operation) -> bool:
-        if operation.name != "write" or operation.path != stage.a.log_path:
+        ring = core.ring
+        synced = operation.path == stage.a.log_path and operation.name == "sync"
+        if not synced or ring.tail_position - ring.durable_head_position <= ring.ring_bytes:
             return False
-        begin = operation.offset - ring_offset
-        needed = core.ring.tail_position - core.ring.durable_head_position
-        head = core.ring.durable_head_position % core.ring.ring_bytes
-        return begin >= 0 and needed > core.ring.ring_bytes and begin >= head
+        return ring.tail_position - _newest_slot(stage.a)[0].head_position > ring.ring_bytes
 
     struck = stage.strike_after(stage.a, overwrites)
-    for _ in range(30):
-        await asyncio.wait([stage.begin(stage.a, 8 * n, 16) for n in range(4)])
+    for number in range(400):
+        stage.begin(stage.a, 16 * (number % 4), 16)
+        await stage.pause(0.001)
         if struck():
             await stage.boot(stage.a)
             break
@@ -116,32 +117,56 @@ async def rotten_slot(stage: Stage) -> None:
     await stage.until(stage.knows_split, "the split to be known")
 
 
-def _rot_newest_slot(site: Site) -> None:
+def _newest_slot(site: Site) -> tuple[Superblock, int]:
+    """Return the superblock that a recovery would find, and its slot."""
     image = site.disk.image(site.log_path)
     found = []
     for slot in range(SLOT_COUNT):
         data = image.read(slot * SLOT_BYTES, SLOT_BYTES)
         if any(data):
-            found.append((decode_superblock(data, slot).generation, slot))
-    image.flip(max(found)[1] * SLOT_BYTES + 100)
+            found.append((decode_superblock(data, slot), slot))
+    return max(found, key=lambda entry: entry[0].generation)
+
+
+def _rot_newest_slot(site: Site) -> None:
+    _, slot = _newest_slot(site)
+    site.disk.image(site.log_path).flip(slot * SLOT_BYTES + 100)
 
 
 async def failed_sync(stage: Stage) -> None:
-    """A sync of the peer's log fails; started again, the peer does not trust its cache."""
+    """A sync of the peer's log fails, and so does writing that down: the cache is not trusted."""
     await stage.in_step()
     await stage.write(stage.a, 0)
     stage.b.disk.fail_at(1, FaultKind.EIO, operation="sync", path="log")
+    stage.b.disk.fail_at(2, FaultKind.EIO, operation="write", path="log", sticky=True)
     waiting = stage.begin(stage.a, 8)
     await stage.until(lambda: bool(stage.b.trouble), "the failure")
     await stage.pause(0.1)
     stage.b.kill()
     stage.b.disk.heal()
     await stage.boot(stage.b)
+    if stage.b.trouble:
+        return
     await stage.until(waiting.done, "the write to end")
     stage.b.power_cut()
     await stage.boot(stage.b)
     if stage.b.trouble:
         stage.fail("the peer confirmed what only its page cache holds")
+
+
+async def failed_for_good(stage: Stage) -> None:
+    """A sync of the peer's log fails once: the side has failed, also for its next process."""
+    await stage.in_step()
+    await stage.write(stage.a, 0)
+    stage.b.disk.fail_at(1, FaultKind.EIO, operation="sync", path="log")
+    stage.begin(stage.a, 8)
+    await stage.until(lambda: bool(stage.b.trouble), "the failure")
+    await stage.pause(0.1)
+    stage.b.kill()
+    stage.b.disk.heal()
+    await stage.boot(stage.b)
+    if not stage.b.trouble:
+        stage.fail("a side whose log failed came back as if nothing had happened")
 
 
 async def failed_volume(stage: Stage) -> None:
@@ -154,6 +179,11 @@ async def failed_volume(stage: Stage) -> None:
         await stage.pause(0.06)
     if not stage.b.trouble:
         stage.fail("a failed sync of a volume went unnoticed")
+    stage.b.kill()
+    stage.b.disk.heal()
+    await stage.boot(stage.b)
+    if not stage.b.trouble:
+        stage.fail("a side that failed came back as if nothing had happened")
 
 
 async def failed_primary(stage: Stage) -> None:
@@ -182,3 +212,97 @@ async def rotten_volume(stage: Stage) -> None:
     # The same write again puts the block right.
     await stage.write(stage.a, 8)
     await stage.pause(0.2)
+
+
+async def pulled_tail(stage: Stage) -> None:
+    """The peer holds a record that the primary's crash lost; the primary takes it back."""
+    await stage.in_step()
+    await stage.write(stage.a, 0)
+    held_lsn = stage.replica(stage.b).core.log.durable_lsn
+    stage.a.disk.hang()
+    stage.begin(stage.a, 8)
+    log = stage.replica(stage.b).core.log
+    await stage.until(lambda: log.durable_lsn > held_lsn, "the peer to hold the record")
+    stage.a.power_cut()
+    await stage.boot(stage.a)
+    await stage.until(lambda: stage.phase(stage.a) is Phase.LIVE, "the primary to lead")
+    await stage.write(stage.a, 16)
+    await stage.in_step()
+
+
+async def short_writes(stage: Stage) -> None:
+    """Devices take only the beginnings of writes, and give only the beginnings of reads."""
+    await stage.in_step()
+    for number in range(6):
+        for site in (stage.a, stage.b):
+            for path in ("log", "volume"):
+                stage.brief(site, "write", path)
+        await stage.write(stage.a, 8 * number, 24)
+        await stage.pause(0.06)
+    stage.a.power_cut()
+    stage.b.power_cut()
+    await stage.boot(stage.a)
+    await stage.boot(stage.b)
+    await stage.in_step()
+    await stage.read(stage.a, 0, 48)
+
+
+async def rotten_bitmap(stage: Stage) -> None:
+    """A page of the bitmap rots while the peer is away: its blocks count as changed."""
+    await stage.in_step()
+    stage.cut()
+    for number in range(12):
+        await stage.write(stage.a, 24 * (number % 3), 24)
+    await stage.pause(0.2)
+    core = stage.replica(stage.a).core
+    if not core.dirty.any():
+        stage.fail("the log was not overrun")
+    stage.a.kill()
+    stage.a.disk.image(stage.a.log_path).flip(core.superblock.volumes[0].bitmap_offset + 70)
+    await stage.boot(stage.a)
+    stage.join()
+    await stage.in_step()
+
+
+async def stopped_short(stage: Stage) -> None:
+    """A checkpoint is under way on slow disks when the power goes, at many moments."""
+    await stage.in_step()
+    for number in range(8):
+        stage.a.disk.slow_seconds = stage.b.disk.slow_seconds = (0.0, 0.004)
+        for place in range(3):
+            stage.begin(stage.a, 16 * place + number, 16)
+        await stage.pause(0.045 + 0.004 * number)
+        stage.a.power_cut()
+        if number % 2:
+            stage.b.power_cut()
+            await stage.boot(stage.b)
+        await stage.boot(stage.a)
+        stage.a.disk.slow_seconds = stage.b.disk.slow_seconds = (0.0, 0.0)
+        await stage.in_step()
+        await stage.read(stage.a, 0, 48)
+
+
+async def killed_before_the_sync(stage: Stage) -> None:
+    """The peer is killed between write and sync of a frame, starts again, and loses power."""
+    await stage.in_step()
+    await stage.write(stage.a, 0)
+    for number in range(3):
+        struck: list[Operation] = []
+
+        def kill(operation: Operation, struck: list[Operation] = struck) -> None:
+            ring = operation.offset >= _SLOTS_BYTES and operation.path == stage.b.log_path
+            if not struck and ring and operation.name == "write":
+                struck.append(operation)
+                stage.b.kill()
+
+        stage.b.disk.after = kill
+        waiting = stage.begin(stage.a, 8 * number)
+        await stage.until(struck.__len__, "the frame")
+        stage.b.disk.after = None
+        await stage.boot(stage.b)
+        await stage.until(waiting.done, "the write to end")
+        stage.b.power_cut()
+        await stage.boot(stage.b)
+        if stage.b.trouble:
+            stage.fail("the peer confirmed what only its page cache held")
+        await stage.in_step()

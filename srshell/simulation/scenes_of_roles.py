@@ -16,6 +16,7 @@ from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaData, ReplicaRole
 from srshell.replication.source import Phase
 from srshell.simulation.cluster import Site, SiteDown
+from srshell.simulation.plan import Step
 from srshell.simulation.scenes import Stage
 
 _SLOTS_BYTES: Final = SLOT_BYTES * SLOT_COUNT
@@ -173,7 +174,6 @@ async def stranger(stage: Stage) -> None:
     await stage.write(stage.a, 0)
     stage.b.kill()
     stage.b.disks += 1
-    stage.oracle.replaced(stage.b)
     spec = attrs.evolve(stage.b.spec(ReplicaRole.SECONDARY), partnership="d1" * 16)
     stage.b._start_process()  # noqa: SLF001  (nobody else makes a stranger)
 
@@ -186,6 +186,7 @@ async def stranger(stage: Stage) -> None:
 
     await stage.b.ask(provide)
     stage.b.kill()
+    stage.oracle.replaced(stage.b)
     await stage.b.boot()
     stranger = stage.replica(stage.b)
     await stage.b.ask(stranger.start)
@@ -218,3 +219,149 @@ async def policies(stage: Stage) -> None:
         stage.loop.record("scene", "the stricter policy was refused")
     stage.join()
     await stage.in_step()
+
+
+async def predecessor(stage: Stage) -> None:
+    """A side was demoted, its successor led alone and died: the demoted side promises nothing."""
+    await stage.in_step()
+    await stage.write(stage.a, 0)
+    replica = stage.replica(stage.a)
+    await stage.a.ask(lambda: replica.seal("half"))
+    epoch = replica.core.superblock.history[-1].epoch.number + 1
+    await stage.a.ask(lambda: replica.demote("half", epoch))
+    stage.cut()
+    # The person was told that the loss is unknown; the other side must say so, too.
+    successor = stage.replica(stage.b)
+    await stage.b.ask(lambda: successor.promote("by force", None, alone=True))
+    stage.oracle.look()
+    await stage.write(stage.b, 8)
+    stage.b.kill()
+    stage.oracle.check_evidence(stage.a)
+    await stage.boot(stage.b)
+    stage.join()
+    await stage.in_step()
+
+
+async def promotion(stage: Stage) -> None:
+    """A side was promoted and wrote nothing; the other one did: a person must say who leads."""
+    await stage.in_step()
+    stage.cut()
+    await stage.write(stage.a, 0)
+    await stage.promote(stage.b)
+    stage.join()
+    await stage.until(stage.knows_split, "the split to be known")
+    await stage.order("give up", "A")
+    await stage.in_step()
+
+
+async def ghosts(stage: Stage) -> None:
+    """Writes are on their way through slow disks while the side that took them loses its role."""
+    await stage.in_step()
+    for number in range(3):
+        old, new = (stage.a, stage.b) if number % 2 == 0 else (stage.b, stage.a)
+        await stage.write(old, 0)
+        stage.cut()
+        await stage.promote(new)
+        old.disk.slow_seconds = (0.0, 0.02)
+        stage.join()
+        for place in range(40):
+            if old.role is ReplicaRole.PRIMARY:
+                stage.begin(old, 8 * (place % 6), (8, 40)[place % 2])
+            await stage.pause(0.002)
+        old.disk.slow_seconds = (0.0, 0.0)
+        await stage.in_step()
+
+
+async def interrupted_orders(stage: Stage) -> None:
+    """A person loses patience in the middle of orders, sooner and later."""
+    await stage.in_step()
+    stage.person.start()
+    for number in range(12):
+        primary = stage.person.primary()
+        action = ("planned", "suspend", "planned", "policy")[number % 4]
+        kind = ("continue", "suspend-io")[number % 2]
+        patience_seconds = 0.0007 * (1 + number % 7)
+        side = primary.name if primary is not None else "A"
+        stage.person.do(Step(0.0, action, side, kind=kind, patience_seconds=patience_seconds))
+        await stage.burst(2)
+        await stage.until(lambda: stage.person.done, "the order to end")
+        while not stage.mender.in_step():
+            await stage.mender.mend()
+            await stage.pause(0.02)
+
+
+async def two_questions(stage: Stage) -> None:
+    """Two people ask for a comparison at once; each of them gets an answer."""
+    await stage.in_step()
+    await stage.burst(3)
+    replica = stage.replica(stage.a)
+    questions = [
+        asyncio.ensure_future(stage.a.ask(replica.verify)),
+        asyncio.ensure_future(stage.a.ask(replica.verify)),
+    ]
+    await stage.until(lambda: all(question.done() for question in questions), "the answers")
+    for question in questions:
+        if question.result().differing_blocks:
+            stage.fail("verify found a difference in sync")
+
+
+async def told_in_the_handshake(stage: Stage) -> None:
+    """A crashed primary is told to lead alone while it shakes hands with a longer log."""
+    await stage.in_step()
+    await stage.write(stage.a, 0)
+    held_lsn = stage.replica(stage.b).core.log.durable_lsn
+    stage.a.disk.hang()
+    stage.begin(stage.a, 8)
+    log = stage.replica(stage.b).core.log
+    await stage.until(lambda: log.durable_lsn > held_lsn, "the peer to hold the record")
+    stage.a.power_cut()
+    stage.cluster.set_delay(0.02, 0.021)
+    await stage.boot(stage.a)
+    core = stage.replica(stage.a).core
+    await stage.until(core.transition.locked, "the handshake")
+    stage.oracle.overridden = True
+    stage.person.do(Step(0.0, "alone", "A"))
+    for number in range(20):
+        stage.begin(stage.a, 16 + number)
+        await stage.pause(0.005)
+    stage.cluster.set_delay(*stage.cluster.delay_seconds)
+    await stage.until(lambda: stage.person.done, "the order to end")
+    await stage.in_step()
+
+
+async def cut_fence(stage: Stage) -> None:
+    """The link breaks when the peer has stored the fence and the primary has not heard of it."""
+    await stage.in_step()
+    await stage.order("suspend")
+    await stage.write(stage.a, 0)
+    network = stage.cluster.network
+    network.set_delay("A", "B", 0.01, 0.011)
+    network.set_delay("B", "A", 0.05, 0.051)
+    await stage.order("resume")
+    await stage.until(lambda: stage.phase(stage.a) is Phase.FENCING, "the fence")
+    superblocks = stage.replica(stage.b).core.superblocks
+    before = superblocks.current.generation
+    await stage.until(lambda: superblocks.current.generation > before, "the peer to store it")
+    stage.cut()
+    await stage.until(lambda: stage.phase(stage.a) is Phase.ALONE, "the loss of the link")
+    await stage.write(stage.a, 8)
+    stage.oracle.check_evidence(stage.b)
+    stage.cluster.set_delay(*stage.cluster.delay_seconds)
+    stage.join()
+    await stage.in_step()
+
+
+async def slow_return(stage: Stage) -> None:
+    """The peer comes back with slow disks while the primary goes on writing alone."""
+    await stage.in_step()
+    for _ in range(2):
+        stage.cut()
+        for number in range(4):
+            await stage.write(stage.a, 8 * number)
+        stage.b.disk.slow_seconds = (0.0, 0.03)
+        stage.join()
+        for number in range(120):
+            stage.begin(stage.a, 8 * (number % 5))
+            await stage.pause(0.003)
+        stage.b.disk.slow_seconds = (0.0, 0.0)
+        await stage.in_step()

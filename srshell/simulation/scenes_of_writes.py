@@ -5,6 +5,7 @@ Always true: a story ends where its trouble ends; `Stage.play` brings the group 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT
@@ -107,3 +108,36 @@ async def told_to_suspend(stage: Stage) -> None:
     await stage.pause(0.2)
     await stage.order("resume")
     await stage.in_step()
+
+
+async def back_pressure(stage: Stage) -> None:
+    """The peer's disk stands still under many writes: log and memory stay bounded."""
+    await stage.in_step()
+    core = stage.replica(stage.a).core
+    stage.b.disk.hang()
+    begun = [stage.begin(stage.a, 24 * (n % 3), 24) for n in range(30)]
+    await stage.pause(0.1)
+    waiting_bytes = core.ring.bytes_after(core.source.acked_lsn if core.source else 0)
+    limits = core.world.limits
+    if waiting_bytes > core.ring.ring_bytes // 2 + limits.write_bytes + 512:
+        stage.fail(f"{waiting_bytes} bytes of the log wait for the peer")
+    if core.overlay.payload_bytes > limits.unapplied_bytes + limits.frame_bytes:
+        stage.fail(f"{core.overlay.payload_bytes} bytes wait in memory")
+    stage.b.disk.resume()
+    await asyncio.wait(begun)
+
+
+async def torn_writes(stage: Stage) -> None:
+    """Large writes of several records are under way when their side loses its role."""
+    await stage.in_step()
+    for number in range(4):
+        leader = stage.person.primary()
+        if leader is None:
+            stage.fail("nobody leads")
+            return
+        late = [stage.begin(leader, 8 * n, 40) for n in range(4)]
+        await stage.pause(0.0004 * number)
+        await stage.order("planned", leader.name)
+        await asyncio.wait(late)
+        await stage.in_step()
+        await stage.read(leader.peer, 0, 64)

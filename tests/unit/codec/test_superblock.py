@@ -83,6 +83,10 @@ def test_a_superblock_in_the_wrong_slot_is_refused() -> None:
 def test_a_later_version_is_refused_by_that_word_when_it_is_intact() -> None:
     """A person must learn to upgrade, not to look for a broken disk."""
     assert refused(sealed(b"\x80", version=2)) == "version"
+    same = superblock.encode_superblock(samples.SUPERBLOCK)
+    size_bytes = int.from_bytes(same[8:12], "little")
+    body = same[superblock.HEADER_BYTES :][:size_bytes]
+    assert refused(sealed(body, version=2, generation=samples.SUPERBLOCK.generation)) == "version"
     damaged = bytearray(sealed(b"\x80", version=2))
     damaged[-1] ^= 1
     assert refused(bytes(damaged)) == "checksum"
