@@ -34,7 +34,11 @@ _ORDER = (
     "ends the copy",
     "sees a stable link",
     "is given up",
+    "is granted to lead alone",
+    "is in step again",
+    "is granted the switch",
     "is promoted as planned",
+    "is granted the lead",
     "is promoted unplanned",
     "loses the link",
 )

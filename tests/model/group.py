@@ -21,9 +21,10 @@ import attrs
 from srshell.model.replica import OnPeerLoss, ReplicaData, ReplicaRole
 from srshell.replication import source
 from srshell.replication.decide import Amount
-from tests.model import local
+from tests.model import local, witness
 from tests.model.contact import Contact, Contacts, Pair
 from tests.model.local import Side, Sides
+from tests.model.witness import Grant
 
 NAMES = ("A", "B")
 _SIDE_BITS = 20
@@ -71,6 +72,7 @@ class Known(NamedTuple):
     forced: bool = False  # an unplanned failover happened since the group was last in step
     untold: bool = False  # a person let a primary lead alone while its peer could not be told
     planned: tuple[int, int] | None = None  # demoted side, LSN: still to be completed
+    grant: Grant | None = None  # what the witness has on its disk; None: there is no witness
 
 
 class Scope(NamedTuple):
@@ -81,12 +83,14 @@ class Scope(NamedTuple):
     policies: tuple[OnPeerLoss, ...] = (OnPeerLoss.CONTINUE, OnPeerLoss.SUSPEND_IO)
     copies: bool = False
     policy_changes: bool = False
+    witness: bool = False
 
     def __str__(self) -> str:
         """Return the scope in words."""
         words = [f"{self.writes_max} writes", f"{self.epochs_max} epochs"]
         words += ["copies"] if self.copies else []
         words += ["changes of policy"] if self.policy_changes else []
+        words += ["a witness"] if self.witness else []
         words += [policy.value for policy in self.policies]
         return ", ".join(words)
 
@@ -191,7 +195,8 @@ class Group:
             machine = local.new_machine(superblock, source.Phase.LIVE, 0, 0) if leads else None
             numbers.append(self.sides.number(Side(superblock, (), 0, machine, (), 0)))
         link = LinkState(Stage.SERVING, primary)
-        return self.pack((numbers[0], numbers[1]), link, Known())
+        grant = witness.first(primary) if self.scope.witness else None
+        return self.pack((numbers[0], numbers[1]), link, Known(grant=grant))
 
     def contact(self, pair: Pair) -> Contact:
         """Return what the two sides would decide if they met now."""

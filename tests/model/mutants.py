@@ -16,7 +16,7 @@ import attrs
 from srshell.model.replica import Epoch, Era, ReplicaData, ReplicaRole, Standing, Superblock
 from srshell.replication import decide, destination, reigns, ring, source
 from srshell.replication.source import Phase, Source
-from tests.model import local
+from tests.model import local, steps, witness
 
 Roles = tuple[ReplicaRole, ReplicaRole]
 
@@ -267,3 +267,17 @@ def counts_only_what_it_remembers(sides: local.Sides, number: int) -> Standing:
     if machine is not None and machine.phase is Phase.READ_ONLY and not standing.unclean:
         return attrs.evolve(standing, acked_alone_lsn=0)
     return standing
+
+
+# The witness.
+
+
+def grants_anybody(_grant: witness.Grant, index: int) -> witness.Grant:
+    """In place of `solo` and `lead`."""
+    return witness.only(index)
+
+
+def is_the_holder(state: steps.Steps, index: int) -> bool:
+    """In place of `Steps._may_lead_alone`: the peer is still counted as in step."""
+    grant = state._known.grant
+    return grant is None or grant.holder == index

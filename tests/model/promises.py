@@ -11,6 +11,7 @@ Always true of a correct rule book:
     applied.
 (5) A secondary that claims that a failover loses nothing is right.
 (6) While a primary is in step, both sides hold everything that was acknowledged.
+(7) With a witness there is never a split, and whom it may grant the lead lacks nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def broken_promise(group: Group, state: int) -> str:
         if fault:
             return f"{NAMES[index]} {fault}"
     if contact.relation is Relation.SPLIT and not known.forced:
-        return "a split without an unplanned failover"
+        why = "without an unplanned failover" if known.grant is None else "in spite of a witness"
+        return f"a split {why}"
     if link.stage is Stage.SERVING:
         return _of_a_serving_link(group, pair, link, known, held)
     return ""
@@ -56,9 +58,11 @@ def _of_a_side(
         return ""
     if known.joint & missing and side.superblock.data is ReplicaData.CONSISTENT:
         return "lost a write that was durable on both sides"
+    if known.grant is not None and known.grant.in_step >> index & 1:
+        return "may be granted the lead, and lacks an acknowledged write"
     if contact.relation in _LOSES[index]:
         return f"would lead ({contact.relation.value}) and lacks an acknowledged write"
-    if not known.forced and _is_newest_primary(side, peer):
+    if known.grant is None and not known.forced and _is_newest_primary(side, peer):
         return "is the newest primary and lacks an acknowledged write"
     if claims_no_loss(side) and not known.untold:
         return "claims that a failover to it loses nothing, and lacks an acknowledged write"

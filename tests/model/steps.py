@@ -14,10 +14,10 @@ Always true:
 
 from __future__ import annotations
 
-from srshell.model.replica import OnPeerLoss
+from srshell.model.replica import OnPeerLoss, ReplicaData, ReplicaRole
 from srshell.replication import source
 from srshell.replication.decide import Amount, Relation
-from tests.model import local, roles
+from tests.model import local, roles, witness
 from tests.model.contact import Pair
 from tests.model.group import NAMES, Fence, Group, Known, LinkState, Stage, bits, copies
 from tests.model.local import Side, Step
@@ -140,6 +140,10 @@ class Steps:
         self._take("crashes and restarts", index, crashed, LinkState())
 
     def _persist(self, index: int, kind: str) -> None:
+        machine = local.machine_of(self._side(index))
+        parting = machine is not None and machine.phase is source.Phase.PARTING
+        if kind == local.PENDING_ALONE and parting and not self._may_lead_alone(index):
+            return
         step = self._sides.step(local.persist, self._pair[index])
         if step is None:
             return
@@ -150,6 +154,38 @@ class Steps:
             # The group is in step, whatever people did before.
             known = known._replace(forced=False, untold=False, planned=None)
         self._take(f"makes {kind} durable", index, step, known=known)
+
+    # What a witness grants.
+
+    def _may_lead_alone(self, index: int) -> bool:
+        """Tell whether the witness, if there is one, granted it; ask it otherwise."""
+        grant = self._known.grant
+        if grant is None or grant == witness.only(index):
+            return True
+        self._grant("is granted to lead alone", index, witness.solo(grant, index))
+        return False
+
+    def _may_take_over(self, index: int) -> bool:
+        """Tell the same of an unplanned promotion: only a consistent secondary asks."""
+        grant, superblock = self._known.grant, self._side(index).superblock
+        if grant is None or grant == witness.only(index):
+            return True
+        consistent = superblock.data is ReplicaData.CONSISTENT
+        if superblock.role is ReplicaRole.SECONDARY and consistent:
+            self._grant("is granted the lead", index, witness.lead(grant, index))
+        return False
+
+    def _may_succeed(self, index: int) -> bool:
+        """Tell the same of the second half of a planned failover."""
+        grant = self._known.grant
+        if grant is None or grant.holder == index:
+            return True
+        self._grant("is granted the switch", index, witness.switch(grant, 1 - index))
+        return False
+
+    def _grant(self, verb: str, index: int, grant: witness.Grant | None) -> None:
+        if grant is not None:
+            self._add(verb, index, self._pair, known=self._known._replace(grant=grant))
 
     def _lose_the_link(self) -> None:
         primary = self._link.primary
@@ -165,13 +201,13 @@ class Steps:
         known, sides = self._known, self._sides
         mine, peer = self._side(index).superblock, self._side(1 - index).superblock
         promoted = sides.step(roles.promote_by_force, self._pair[index])
-        if promoted is not None:
-            forced = known._replace(forced=True, planned=None)
+        if promoted is not None and self._may_take_over(index):
+            forced = known._replace(forced=known.grant is None, planned=None)
             pair = self._with(index, promoted)
             self._add("is promoted unplanned", index, pair, known=forced)
         if known.planned is not None and known.planned[0] != index:
             promoted = sides.step(roles.promote_as_planned, self._pair[index], known.planned[1])
-            if promoted is not None:
+            if promoted is not None and self._may_succeed(index):
                 done = known._replace(planned=None)
                 self._add("is promoted as planned", index, self._with(index, promoted), known=done)
         if local.PENDING_ALONE not in self._side(index).pending:
@@ -210,6 +246,10 @@ class Steps:
         primary, secondary = link.primary, 1 - link.primary
         copying = copies(link.amount)
         fresh = copying and link.amount is not Amount.RESUME
+        alone = self._side(primary).superblock.alone
+        goes_alone = link.stage is Stage.AGREED and copying and not alone
+        if goes_alone and not self._may_lead_alone(primary):
+            return
         if link.stage is Stage.AGREED:
             number = sides.step(roles.make_ready, self._pair[primary], copying, fresh)
             if number is not None:
@@ -257,6 +297,9 @@ class Steps:
         if self._link.fence is not Fence.NONE:
             self._fence(primary, secondary)
         elif machine.phase is source.Phase.LIVE:
+            grant = self._known.grant
+            if grant == witness.only(primary):
+                self._grant("is in step again", primary, witness.rejoin(grant, primary))
             self._tell_the_peer(primary, secondary)
             self._demote(primary, secondary)
 

@@ -13,7 +13,7 @@ import pytest
 from srshell.model.replica import ReplicaData
 from srshell.replication import decide, destination, reigns, ring, scan, source
 from srshell.replication.source import Phase, Source
-from tests.model import calm, local, mutants, roles, steps
+from tests.model import calm, local, mutants, roles, steps, witness
 from tests.model.group import Scope
 from tests.model.search import Search
 from tests.unit.replication.contact_rows import ROWS, Row
@@ -25,6 +25,9 @@ COPIES = Scope(writes_max=1, epochs_max=2, copies=True)
 POLICIES = Scope(writes_max=1, epochs_max=2, policy_changes=True)
 LONGER = Scope(writes_max=1, epochs_max=3)
 
+WITNESS = Scope(writes_max=1, epochs_max=2, witness=True)
+
+LEADS_IN_VAIN = "may be granted the lead"
 ALONE = "acknowledged without its peer"
 APPLIED = "beyond the common point"
 CLAIMS = "claims that a failover to it loses nothing"
@@ -152,6 +155,31 @@ BY_THE_SEARCH = (
         "the secondary hears of a stricter policy before the primary goes by it",
         *(steps, "peer_goes_first", mutants.everything, CLAIMS),
         POLICIES,
+    ),
+    Mutant(
+        "a primary leads alone without a grant",
+        *(steps.Steps, "_may_lead_alone", mutants.everything, LEADS_IN_VAIN),
+        WITNESS,
+    ),
+    Mutant(
+        "a side is promoted without a grant",
+        *(steps.Steps, "_may_take_over", mutants.everything, LEADS_IN_VAIN),
+        WITNESS,
+    ),
+    Mutant(
+        "the witness grants the lead to a side that is not in step",
+        *(witness, "lead", mutants.grants_anybody, LEADS_IN_VAIN),
+        WITNESS,
+    ),
+    Mutant(
+        "the witness lets a side lead alone that is not the holder",
+        *(witness, "solo", mutants.grants_anybody, LEADS_IN_VAIN),
+        WITNESS,
+    ),
+    Mutant(
+        "the witness counts the peer as in step while the holder leads alone",
+        *(steps.Steps, "_may_lead_alone", mutants.is_the_holder, LEADS_IN_VAIN),
+        WITNESS,
     ),
 )
 
