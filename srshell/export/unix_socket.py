@@ -58,6 +58,9 @@ class PrivateSocket:
         except OSError as error:
             bound.close()
             raise _at(path, error) from None
+        except BaseException:
+            bound.close()
+            raise
 
     def take(self) -> socket.socket:
         """Return the socket; whoever takes it closes it."""

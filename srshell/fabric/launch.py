@@ -95,7 +95,8 @@ def start_owner(place: FabricPlace, options: OwnerOptions) -> None:
     command += ["--profile", options.profile] if options.profile else []
     reader, writer = os.pipe()
     try:
-        with place.owner_log.open("ab") as log:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        with os.fdopen(os.open(place.owner_log, flags, 0o600), "ab") as log:
             process = subprocess.Popen(
                 [*command, "--ready-fd", str(writer)],
                 stdin=subprocess.DEVNULL,

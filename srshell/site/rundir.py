@@ -19,6 +19,7 @@ from typing import Final
 from srshell.model.errors import SrError
 
 SOCKET_PATH_BYTES_MAX: Final = 99
+_PRIVATE: Final = 0o700
 
 #: An array's name, a dot and a kind: "ClusterA.link".  Longer names are cut and get a hash.
 _SOCKET_NAME_BYTES_MAX: Final = 22
@@ -65,7 +66,7 @@ def _make_private(directory: Path, fabric: Path) -> None:
     chain = [directory] if directory.parent == fabric else [directory.parent, directory]
     for path in chain:
         try:
-            path.mkdir(mode=0o700, exist_ok=True)
+            path.mkdir(mode=_PRIVATE, exist_ok=True)
             status = path.lstat()
         except OSError as error:
             raise _unusable(fabric, f"mkdir {path}: {error.strerror}") from error
@@ -73,8 +74,8 @@ def _make_private(directory: Path, fabric: Path) -> None:
             raise _unusable(fabric, f"{path} is no directory")
         if status.st_uid != os.geteuid():
             raise _unusable(fabric, f"{path} belongs to user {status.st_uid}")
-        if status.st_mode & 0o077:
-            path.chmod(0o700)
+        if stat.S_IMODE(status.st_mode) != _PRIVATE:
+            path.chmod(_PRIVATE)  # it was there, or the umask took more than it should
 
 
 def _unusable(fabric: Path, facts: str) -> SrError:
