@@ -166,7 +166,7 @@ def _exit_code(call: Call, data: bytes | str) -> int:
         return Exit.FAILED if "Warning" in healths else Exit.OK
     if call.method == "job":
         return Exit.FAILED if report["job"]["state"] == "failed" else Exit.OK
-    return Exit.OK if report["equal"] else Exit.FAILED
+    return Exit.OK if report.get("clean", True) and report["equal"] else Exit.FAILED
 
 
 def flush(around: Surroundings) -> None:

@@ -29,11 +29,11 @@ from srshell.codec.messages import (
     Mend,
 )
 from srshell.engine import destage
-from srshell.engine.inspection import inspect, mend
+from srshell.engine.inspection import Inspection, inspect, mend
 from srshell.engine.lead import Lead
 from srshell.engine.looking import Look, agree, look, unpacked
 from srshell.model.errors import SrError
-from srshell.model.verification import Compared, VerifyOrder, WrongRange
+from srshell.model.verification import RANGES_MAX, Compared, VerifyOrder, WrongRange
 from srshell.replication.judge import UNREADABLE, Judgement, Sums, Wrong, judge
 from srshell.replication.source import Phase
 from srshell.storage import StorageError
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from srshell.engine.replica import Replica
 
 _EXTENT_BYTES = 1 << 20
-_RANGES_MAX = 100
-_DAMAGE_MAX = 100
 
 
 async def verify(replica: Replica, order: VerifyOrder) -> Compared:
@@ -221,12 +219,13 @@ class _Verifier:
         result.wrong_source_blocks += verdict.wrong in (Wrong.SOURCE, Wrong.BOTH)
         result.wrong_destination_blocks += verdict.wrong in (Wrong.DESTINATION, Wrong.BOTH)
         result.undecided_blocks += verdict.wrong in (Wrong.UNKNOWN, Wrong.CHECKSUM)
+        result.contradicted_blocks += verdict.wrong is Wrong.CHECKSUM
         repaired = False
         if self._order.repair and verdict.proven:
             right = theirs if verdict.wrong is Wrong.SOURCE else ours
             repaired = await self._repair(right, length, verdict.wrong)
             result.repaired_blocks += repaired
-        if len(result.ranges) < _RANGES_MAX:
+        if len(result.ranges) < RANGES_MAX:
             name = self._replica.volumes[volume].name
             row = WrongRange(name, offset, length, verdict.wrong.value, verdict.proven, repaired)
             result.ranges.append(row)
@@ -275,21 +274,29 @@ class _Verifier:
 
     async def _logs(self) -> None:
         """Compare the records that both logs hold on disk, and look for damage beside them."""
-        core, result = self._core, self._result
-        first_lsn = core.ring.head_lsn
-        answer = await self._lead.ask(LogDigest(first_lsn, self._order.repair), "log")
-        assert isinstance(answer, LogDigestReply)
-        ours = await inspect(core, first_lsn)
+        core, result, repair = self._core, self._result, self._order.repair
+        ours, answer = await self._inspections(mend_theirs=repair)
         rows = {(first, last): crc for first, last, crc in ours.rows}
         for first, last, crc in answer.rows:
             found = rows.get((first, last))
             if found is not None:
                 result.log_records_compared += last - first + 1
                 result.log_differences += found != crc
-        result.damage += [("source", text) for text in ours.damage[:_DAMAGE_MAX]]
-        result.damage += [("destination", text) for text in answer.damage[:_DAMAGE_MAX]]
-        if self._order.repair and ours.damage:
+        result.damage += [("source", text) for text in ours.damage[:RANGES_MAX]]
+        result.damage += [("destination", text) for text in answer.damage[:RANGES_MAX]]
+        if not (repair and result.damage):
+            return
+        if ours.damage:
             await mend(core, ours, self._replica.applier.checkpoint)
+        ours, answer = await self._inspections(mend_theirs=False)
+        left = len(ours.damage[:RANGES_MAX]) + len(answer.damage[:RANGES_MAX])
+        result.repaired_places = max(0, len(result.damage) - left)
+
+    async def _inspections(self, *, mend_theirs: bool) -> tuple[Inspection, LogDigestReply]:
+        first_lsn = self._core.ring.head_lsn
+        answer = await self._lead.ask(LogDigest(first_lsn, mend_theirs), "log")
+        assert isinstance(answer, LogDigestReply)
+        return await inspect(self._core, first_lsn), answer
 
 
 def _their_look(answer: DigestReply, volume: int, offset: int, blocks: int) -> Look:

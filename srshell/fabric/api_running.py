@@ -71,8 +71,18 @@ class RunningVerbs:
         """State, health and recovery point of both sides of every group, or of one."""
 
     @verb
-    async def verify(self, group: Name, *, timeout: float | None = None) -> Verification:
-        """Compare both sides, block by block and log record by log record."""
+    async def verify(
+        self,
+        group: Name,
+        *,
+        repair: bool = False,
+        rate: Size | None = None,
+        restart: bool = False,
+        dry_run: bool = False,
+        wait: bool = True,
+        timeout: float | None = None,
+    ) -> Verification:
+        """Compare both sides, block by block and record by record; goes on where the last ended."""
 
     # --- step 9: machines and exports ---------------------------------------------------------
 

@@ -171,6 +171,12 @@ class SetupVerbs:
 
     @verb
     async def set_policy(
-        self, group: Name, on_peer_loss: str, *, dry_run: bool = False, wait: bool = True
+        self,
+        group: Name,
+        on_peer_loss: str | None = None,
+        *,
+        verify_every_hours: int | None = None,
+        dry_run: bool = False,
+        wait: bool = True,
     ) -> GroupReport:
-        """Say what writes do without the peer: continue, suspend-io or io-error."""
+        """Say what writes do without the peer, and how often both sides are verified (0: never)."""

@@ -92,6 +92,8 @@ def check_whole(path: Path, migrations: tuple[str, ...]) -> None:
         verdict = connection.pragma("integrity_check", 1)
         if connection.execute(_SCHEMA).fetchall() != fresh.execute(_SCHEMA).fetchall():
             verdict = "its tables are not those of its version"
+        elif _is_cut(path, connection.pragma("page_size")):
+            verdict = "its last page is cut short"
     except apsw.SQLError as error:
         verdict = str(error)
     finally:
@@ -99,6 +101,13 @@ def check_whole(path: Path, migrations: tuple[str, ...]) -> None:
         fresh.close()
     if verdict != "ok":
         raise SrError.make("SR9201", f"{path}: {verdict}", fabric=str(path.parent))
+
+
+def _is_cut(path: Path, page_bytes: int) -> bool:
+    """Tell whether the file ends inside a page, and no write-ahead log holds that page."""
+    log = path.with_name(f"{path.name}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    return not has_log and path.stat().st_size % page_bytes != 0
 
 
 def write_new(

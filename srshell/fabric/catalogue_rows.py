@@ -29,6 +29,7 @@ from srshell.model.inventory import (
     Vm,
     Volume,
 )
+from srshell.model.verification import VerifyState
 
 Cell = str | int | float
 
@@ -83,6 +84,7 @@ KINDS: Final[dict[type, Kind]] = {
     Vm: Kind("vms", ("name", "volume")),
     Job: Kind("jobs", ("id", "state")),
     Operation: Kind("operations", ("id", "partnership", "finished")),
+    VerifyState: Kind("verifications", ("partnership",)),
     Event: Kind("events", ("id", "unix", "level", "object")),
 }
 

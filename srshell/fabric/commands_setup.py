@@ -210,7 +210,7 @@ PROVISIONING = (
     CommandSpec(
         "group set",
         "set_policy",
-        "Change what the writes of a group do when its peer is lost",
+        "Change what the writes of a group do when its peer is lost, and how often it is verified",
         "srshell group set PriRG --on-peer-loss suspend-io",
         Effect.CHANGES,
         (
@@ -220,6 +220,14 @@ PROVISIONING = (
                 "the policy",
                 flags=("--on-peer-loss",),
                 choices=POLICIES,
+                required=False,
+            ),
+            option(
+                "--verify-every",
+                "let the owner verify it so often; 0 means never",
+                kind=Kind.NUMBER,
+                name="verify_every_hours",
+                metavar="HOURS",
             ),
         ),
         role=Role.ADMIN,
@@ -309,10 +317,21 @@ PROTECTION = (
     CommandSpec(
         "verify",
         "verify",
-        "Compare both sides of a group, block by block",
+        "Compare both sides of a group, block by block; goes on where the last one ended",
         "srshell verify PriRG",
-        Effect.WATCHES,
-        (word("group", "the group", Noun.GROUP),),
+        Effect.WAITS,
+        (
+            word("group", "the group", Noun.GROUP),
+            flag(
+                "--repair",
+                "mend what is proven wrong from the side that is proven right",
+                role=Role.ADMIN,
+            ),
+            option(
+                "--rate", "at most so much a second, such as 50M", kind=Kind.SIZE, metavar="SIZE"
+            ),
+            flag("--restart", "from the beginning, whatever was compared before"),
+        ),
         step=8,
         role=Role.OPERATOR,
     ),

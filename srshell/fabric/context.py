@@ -26,6 +26,7 @@ from srshell.fabric.pulse import Pulse
 from srshell.fabric.sites import Sites
 from srshell.fabric.snapshot import SiteFacts, Snapshot, View
 from srshell.model.inventory import Array
+from srshell.model.verification import VerifyState
 from srshell.site.api import SiteApi
 
 FoundT = TypeVar("FoundT")
@@ -63,8 +64,8 @@ class Context:
     setup: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     #: Partnership to who is changing it.
     busy: dict[str, str] = attrs.field(factory=dict, init=False)
-    #: Group to how many blocks the last verification found different.
-    differing: dict[str, int] = attrs.field(factory=dict, init=False)
+    #: Partnership to its verifications, as the catalogue has them.
+    verifications: dict[str, VerifyState] = attrs.field(factory=dict, init=False)
     #: Group to the seconds for which its copy has not moved.
     stalled: dict[str, float] = attrs.field(factory=dict, init=False)
     #: Held while a machine is started or stopped, so that nobody starts one that is being removed.
@@ -76,6 +77,7 @@ class Context:
     def __attrs_post_init__(self) -> None:
         self.journal = Journal(self.catalogue, self.clock, self.pulse)
         self.jobs = Jobs(self.catalogue, self.clock, self.pulse)
+        self.verifications = {state.partnership: state for state in self.catalogue.all(VerifyState)}
         self.sites = Sites(self.backend, self.clock, self.pulse, lambda _array, _events: None)
 
     @property

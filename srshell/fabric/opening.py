@@ -31,6 +31,7 @@ from srshell.fabric.session import FabricSession
 from srshell.fabric.verbs.branches import let_expire
 from srshell.fabric.verbs.machines import stop_machine
 from srshell.fabric.verbs.storage import site_plan
+from srshell.fabric.verbs.verifying import verify_when_due
 from srshell.model.errors import SrError
 from srshell.model.inventory import Array, DesiredState, Profile, Site
 
@@ -120,6 +121,7 @@ async def open_session(
         asyncio.create_task(observer.run(), name="observer"),
         asyncio.create_task(keep_going(context), name="recovery"),
         asyncio.create_task(let_expire(context), name="expiry"),
+        asyncio.create_task(verify_when_due(session), name="verification"),
     ]
     return session
 

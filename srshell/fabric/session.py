@@ -29,6 +29,7 @@ from srshell.fabric.verbs import (
     replication,
     roles,
     storage,
+    verifying,
     volumes,
     watching,
 )
@@ -50,7 +51,7 @@ HANDLERS: dict[str, Callable[..., Awaitable[Any]]] = {
         groups.group, groups.groups, groups.create_group, groups.remove_group,
         groups.set_policy, groups.enable,
         refreshing.refresh,
-        replication.wait, replication.status, replication.verify, replication.suspend,
+        replication.wait, replication.status, verifying.verify, replication.suspend,
         replication.resume, replication.resolve, replication.teardown,
         branches.branches, branches.branch, branches.export_branch, branches.keep_branch,
         branches.remove_branch,
@@ -65,7 +66,7 @@ HANDLERS: dict[str, Callable[..., Awaitable[Any]]] = {
 _OF_PARTNERSHIP = frozenset(
     {
         "set_policy", "prepare", "failover", "failback",
-        "suspend", "resume", "resolve", "teardown",
+        "suspend", "resume", "resolve", "teardown", "verify",
     }
 )  # fmt: skip
 

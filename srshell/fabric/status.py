@@ -20,7 +20,14 @@ from srshell.fabric.splits import split_sides
 from srshell.model.health import derive_health, derive_readiness, derive_rpo_seconds
 from srshell.model.inventory import Group, Vm
 from srshell.model.replica import CopyProgress, ReplicaReport, ReplicaRole
-from srshell.model.report import GroupStatus, GroupVolume, Progress, StatusReport, VmRow
+from srshell.model.report import (
+    GroupStatus,
+    GroupVolume,
+    Progress,
+    StatusReport,
+    VerificationStatus,
+    VmRow,
+)
 from srshell.model.states import ReplicationState, Role, Surroundings, derive_data, derive_role
 
 #: Makes the row of a machine from the catalogue's entry.
@@ -49,7 +56,7 @@ class _Numbers(TypedDict, total=False):
 class Observed:
     """What the owner noticed over time, beyond the last words of the sites."""
 
-    differing_blocks: int = 0
+    verification: VerificationStatus | None = None
     stalled_seconds: float = 0.0
 
 
@@ -101,6 +108,7 @@ def group_status(
         role=_role(view, group.name).value,
         on_peer_loss=(report.on_peer_loss if report else group.on_peer_loss).value,
         split=split_sides(report) if state is ReplicationState.SPLIT_BRAIN else (),
+        verification=observed.verification,
         **_numbers(report),
     )
 
@@ -125,10 +133,13 @@ def _role(view: View, group: str) -> Role:
 
 def surroundings(view: View, group: str, observed: Observed) -> Surroundings:
     """What is known about one side beyond its replica's report."""
+    found = observed.verification
     return attrs.evolve(
         view.surroundings(group),
         stalled_seconds=observed.stalled_seconds,
-        differing_blocks=observed.differing_blocks,
+        differing_blocks=found.wrong_blocks if found else 0,
+        damaged_places=found.damaged_places if found else 0,
+        verify_overdue_seconds=found.overdue_seconds if found else 0.0,
     )
 
 

@@ -222,8 +222,12 @@ class Surroundings:
     age_seconds: float = 0.0
     #: Since the counters of a copy moved last, in seconds.
     stalled_seconds: float = 0.0
-    #: Blocks found different by the last verification.
+    #: Blocks found wrong by the last verification, and not mended.
     differing_blocks: int = 0
+    #: What it found damaged on the log volumes.
+    damaged_places: int = 0
+    #: For how long a verification that should come by itself has not ended, in seconds.
+    verify_overdue_seconds: float = 0.0
 
 
 def derive_state(

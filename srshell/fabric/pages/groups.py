@@ -94,6 +94,7 @@ def _status(report: Report) -> Page:
             lines.append(f"{row['name']}: {progress_line(row['progress'])}")
         lines += [f"{row['name']}: {reason['text']}" for reason in row["health_reasons"]]
         lines += [f"  {line}" for line in _split(row)]
+        lines += _verification(row)
         if row["is_primary"]:
             ready = "yes" if row["failover_ready"] else "no"
             lines.append(f"failover ready: {ready}, because {row['failover_ready_reason']}")
@@ -118,17 +119,60 @@ def _split(row: Report) -> list[str]:
 
 def _verify(report: Report) -> Page:
     blocks = f"{report['blocks_compared']:,}".replace(",", " ")
-    if report["equal"]:
-        headline = f"both sides are equal: {blocks} blocks at LSN {report['lsn']}"
-    else:
+    if report["differing_blocks"]:
         headline = f"{report['differing_blocks']} of {blocks} blocks differ at LSN {report['lsn']}"
-    ranges = tuple(
-        f"{volume} at {offset}: {size(length)}"
-        for volume, offset, length in report.get("differing_ranges", ())
-    )
+    else:
+        headline = f"both sides are equal: {blocks} blocks at LSN {report['lsn']}"
     compared, different = report["log_records_compared"], report["log_differences"]
-    lines = (f"{compared} log records compared, {different} differ", *ranges)
-    return Page(headline, lines=lines)
+    lines = [f"{compared} log records compared, {different} differ"]
+    if report.get("repaired_blocks"):
+        lines.append(f"{report['repaired_blocks']} blocks were mended")
+    lines += [_wrong(row) for row in report.get("ranges", ())]
+    lines += [f"damaged at the {text}" for text in report.get("damage", ())]
+    if not report.get("past_cache", True):
+        lines.append("the page cache may have answered: a file system has no way past it")
+    return Page(headline, lines=tuple(lines))
+
+
+#: What is wrong, and why it is not mended if it is not.
+_WRONG = {
+    "source": ("the source is wrong", "the destination does not prove what is right"),
+    "destination": ("the destination is wrong", "the source does not prove what is right"),
+    "both": ("both sides are wrong", "no copy is what was written"),
+    "unknown": ("the sides differ", "no checksum says which one is right"),
+    "checksum": ("both sides are equal, and not what was recorded", "no copy is what was written"),
+}
+
+
+def _wrong(row: Report) -> str:
+    """One range that is not as it should be."""
+    what, why = _WRONG[row["wrong"]]
+    if row.get("repaired"):
+        ending = "mended"
+    elif row.get("proven"):
+        ending = "to be mended with --repair"
+    else:
+        ending = f"cannot be mended: {why}"
+    return f"{row['volume']} at {row['offset']}, {size(row['length'])}: {what}; {ending}"
+
+
+def _verification(row: Report) -> list[str]:
+    """What is known of the verifications of a group."""
+    known = row.get("verification")
+    if known is None or not row["is_primary"]:
+        return []
+    words = []
+    if known["last_unix"] is not None:
+        found = "clean" if known["clean"] else f"{known['wrong_blocks']} blocks wrong"
+        words.append(f"verified {duration(known['age_seconds'])} ago, {found}")
+    else:
+        words.append("never verified to the end")
+    if known["done_bytes"] is not None:
+        doing = "verifying" if known["running"] else "a verification stopped"
+        words.append(f"{doing} at {size(known['done_bytes'])} of {size(known['total_bytes'])}")
+    if known["every_hours"]:
+        words.append(f"every {known['every_hours']:g} h")
+    return [f"{row['name']}: {', '.join(words)}"]
 
 
 GROUP_PAGES: dict[str, Callable[[Report], Page]] = {

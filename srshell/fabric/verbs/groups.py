@@ -12,6 +12,7 @@ from contextlib import suppress
 
 import attrs
 
+from srshell.fabric.calls import unreadable
 from srshell.fabric.change import Change, check_rows, notes, steps
 from srshell.fabric.checks import (
     View,
@@ -24,6 +25,7 @@ from srshell.fabric.checks import (
 from srshell.fabric.context import Context
 from srshell.fabric.jobs import JobHandle
 from srshell.fabric.status import leads
+from srshell.fabric.verbs.verifying import check_schedule, set_schedule
 from srshell.model.errors import SrError
 from srshell.model.inventory import Group, Mode, Partnership
 from srshell.model.replica import (
@@ -119,10 +121,16 @@ async def remove_group(context: Context, *, group: str) -> Change:
     )
 
 
-async def set_policy(context: Context, *, group: str, on_peer_loss: str) -> Change:
+async def set_policy(
+    context: Context, *, group: str, on_peer_loss: str | None, verify_every_hours: int | None
+) -> Change:
     """Say what writes do without the peer; both groups of a partnership have one policy."""
+    if on_peer_loss is None:
+        return await _set_schedule(context, group, verify_every_hours)
     view = await context.asked_view()
     verdict = check_policy(view, group, on_peer_loss).enforce()
+    if verify_every_hours is not None:
+        check_schedule(view, group, verify_every_hours)
     partnership = view.snapshot.partnership_of(group)
 
     async def carry_out(handle: JobHandle) -> GroupReport:
@@ -138,6 +146,8 @@ async def set_policy(context: Context, *, group: str, on_peer_loss: str) -> Chan
                 attrs.evolve(context.snapshot.group(name), on_peer_loss=policy) for name in names
             ]
             context.put(*changed)
+            if verify_every_hours is not None:
+                set_schedule(context, group, verify_every_hours)
         return group_report(context.view(), group, notes(verdict.warnings))
 
     return Change(
@@ -147,7 +157,32 @@ async def set_policy(context: Context, *, group: str, on_peer_loss: str) -> Chan
         carry_out,
         exclusive=partnership.partnership if partnership else "setup",
         checks=check_rows(verdict),
-        already=group_report(view, group) if verdict.already else None,
+        already=group_report(view, group)
+        if verdict.already and verify_every_hours is None
+        else None,
+    )
+
+
+async def _set_schedule(context: Context, group: str, every_hours: int | None) -> Change:
+    """Say how often a group is verified."""
+    if every_hours is None:
+        problem = "nothing is to be set: give --on-peer-loss or --verify-every"
+        raise unreadable("group set", problem)
+    view = await context.asked_view()
+    partnership = check_schedule(view, group, every_hours)
+    how = f"every {every_hours} h" if every_hours else "never by itself"
+
+    async def carry_out(handle: JobHandle) -> GroupReport:
+        with handle.step("schedule"):
+            set_schedule(context, group, every_hours)
+        return group_report(context.view(), group)
+
+    return Change(
+        f"group set {group} --verify-every {every_hours}",
+        group,
+        steps(("schedule", f"{group} is verified {how}")),
+        carry_out,
+        exclusive=partnership,
     )
 
 

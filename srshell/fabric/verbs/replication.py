@@ -1,11 +1,10 @@
-"""Looking after protected groups: wait, status, verify, suspend, resume, resolve, tear down.
+"""Looking after protected groups: wait, status, suspend, resume, resolve, tear down.
 
 Always true: either group's name is accepted; what is asked of a side goes to its own site.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 
 import attrs
@@ -17,7 +16,6 @@ from srshell.fabric.checks import (
     check_resume,
     check_suspend,
     check_teardown,
-    check_verify,
     check_wait,
     resolve_direction,
 )
@@ -29,6 +27,7 @@ from srshell.fabric.status import Observed, status_report
 from srshell.fabric.verbs.branches import row_of
 from srshell.fabric.verbs.machines import describe_vm
 from srshell.fabric.verbs.refreshing import wait_for_state
+from srshell.fabric.verbs.verifying import forget_verifications, verification_of
 from srshell.model.branch import DAY_SECONDS
 from srshell.model.errors import SrError
 from srshell.model.geometry import format_bytes
@@ -37,7 +36,6 @@ from srshell.model.report import (
     ResolveReport,
     StatusReport,
     TeardownReport,
-    Verification,
 )
 from srshell.model.states import ReplicationState
 
@@ -63,7 +61,7 @@ def status_of(context: Context, names: tuple[str, ...]) -> StatusReport:
         context.clock.unix(),
         lambda vm: describe_vm(context, vm),
         lambda name: Observed(
-            differing_blocks=context.differing.get(name, 0),
+            verification=verification_of(context, name),
             stalled_seconds=context.stalled.get(name, 0.0),
         ),
     )
@@ -90,41 +88,6 @@ async def wait(context: Context, *, group: str, until: str, timeout: float | Non
 def state_named(word: str) -> ReplicationState:
     """The state that a word names; `check_wait` has made sure that there is one."""
     return next(state for state in ReplicationState if state.value == word)
-
-
-async def verify(context: Context, *, group: str, timeout: float | None) -> Verification:
-    """Compare both sides of a group."""
-    view = await context.fresh_view()
-    check_verify(view, group).enforce()
-    way = resolve_direction(view, group)
-    began = context.clock.monotonic()
-    limit = DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout
-    try:
-        async with asyncio.timeout(limit):
-            found = await context.site(way.from_array).verify(way.partnership.partnership)
-    except TimeoutError:
-        raise SrError.make(
-            "SR0106", facts="comparing was given up", mend=f"srshell verify {group} --timeout 3600",
-            command=f"verify {group}", seconds=f"{limit:g}",
-        ) from None  # fmt: skip
-    equal = found.differing_blocks == 0 and found.log_differences == 0
-    for name in (way.primary, way.target):
-        context.differing[name] = found.differing_blocks
-    if equal:
-        context.journal.say("SR7701", way.primary, group=way.primary)
-    else:
-        context.journal.say("SR7702", way.primary, group=way.primary, blocks=found.differing_blocks)
-    return Verification(
-        equal=equal,
-        blocks_compared=found.blocks_compared,
-        differing_blocks=found.differing_blocks,
-        log_records_compared=found.log_records_compared,
-        log_differences=found.log_differences,
-        lsn=found.lsn,
-        group=way.primary,
-        differing_ranges=tuple((row.volume, row.offset, row.length) for row in found.ranges),
-        seconds=context.clock.monotonic() - began,
-    )
 
 
 async def suspend(context: Context, *, group: str) -> Change:
@@ -300,9 +263,9 @@ def _left(context: Context, partnership_id: str, name: str) -> None:
     left = tuple(dict.fromkeys((*partnership.torn_down, name)))
     if {partnership.source, partnership.destination} <= set(left):
         context.remove(Partnership, partnership_id)
+        forget_verifications(context, partnership_id)
     else:
         context.put(attrs.evolve(partnership, torn_down=left))
-    context.differing.pop(name, None)
 
 
 def _torn_down(

@@ -227,16 +227,35 @@ SR7100 event: {group} is torn down on both sides.
 
 SR7701 event: {group} was verified: both sides are equal.
     rule  equal sides have equal blocks
-    why   Every block was compared as of one LSN.
+    why   Every block was compared, and is what was recorded when it was written.
 
-SR7702 error: The two sides of {group} differ in {blocks} blocks.
-    rule  in sync both sides are equal
-    why   Blocks that should be equal are not: a disk returned other bytes than it took, or
-          something wrote beside replication. The facts name the first ranges.
-    mend  srshell verify {group}
+SR7702 error: {blocks} blocks of {group} are wrong.
+    rule  in sync both sides are equal, and hold what was written
+    why   Blocks differ, or are equal and not what was recorded: a disk returned other bytes than
+          it took, or something wrote beside replication. The facts name the first one. Mended is
+          what one side can prove; the rest is reported and never touched.
+    mend  srshell verify {group} --repair
 
 SR7703 error: {group} cannot be verified now: it is {state}.
     rule  sides are compared at a moment when they should be equal
-    why   Verification needs both sides in sync.
+    why   Verification needs both sides in sync. One that was begun goes on where it ended.
     mend  srshell wait {group} --until Synchronizing
+
+SR7704 warning: The log volumes of {group} are damaged in {count} places.
+    rule  what is on a log volume can be read
+    why   A superblock slot, a page of a map or a frame of the log does not have its checksum any
+          more. Memory still knows what is true: mended from there, nothing is lost. A site that
+          ends before may not open again.
+    mend  srshell verify {group} --repair
+
+SR7705 event: {blocks} blocks of {group} were mended.
+    rule  a wrong block is replaced only from the side that is proven right
+    why   One side had the block as it was recorded, the other one had not. It was written again,
+          synced, and read back past the page cache.
+
+SR7706 warning: The verification of {group} is overdue.
+    rule  a group that is to be verified by itself is verified in time
+    why   Nobody knows whether the copies are still good. The group was not in sync when it was
+          due, or the owner did not run.
+    mend  srshell verify {group}
 """)

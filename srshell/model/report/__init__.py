@@ -56,6 +56,7 @@ from srshell.model.report.groups import (
     RefreshReport,
     SplitSide,
     StatusReport,
+    VerificationStatus,
     VmRow,
 )
 from srshell.model.report.running import (
@@ -117,6 +118,7 @@ __all__ = [
     "StepRow",
     "TeardownReport",
     "Verification",
+    "VerificationStatus",
     "VmReport",
     "VmRow",
     "VmsReport",

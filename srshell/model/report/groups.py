@@ -63,6 +63,23 @@ class SplitSide:
 
 
 @attrs.frozen
+class VerificationStatus:
+    """The verifications of a group: the one under way, and what the last one found."""
+
+    running: bool
+    done_bytes: int | None  # where one that has not ended goes on; None when there is none
+    total_bytes: int
+    every_hours: float | None  # the owner begins one so often; None: never
+    last_unix: float | None  # when the last one ended
+    age_seconds: float | None
+    clean: bool | None
+    wrong_blocks: int  # that differ, or contradict a checksum, and were not mended
+    repaired_blocks: int
+    damaged_places: int  # on the log volumes
+    overdue_seconds: float = 0.0
+
+
+@attrs.frozen
 class GroupStatus(Named):
     """One side of a replication group at one moment; the first four words are the article's."""
 
@@ -100,6 +117,7 @@ class GroupStatus(Named):
     copied_bytes_total: int = 0
     #: In a split brain: what this side holds alone, then what the other one does.
     split: tuple[SplitSide, ...] = ()
+    verification: VerificationStatus | None = None
 
     @property
     def state(self) -> ReplicationState:

@@ -12,6 +12,7 @@ import attrs
 from srshell.model.inventory import Event, Job, StepState
 from srshell.model.report.base import Named, Note, Rows
 from srshell.model.report.groups import VmRow
+from srshell.model.verification import WrongRange
 
 
 @attrs.frozen
@@ -43,6 +44,16 @@ class Verification:
     #: The first ranges that differ, as (volume, offset, length) in bytes.
     differing_ranges: tuple[tuple[str, int, int], ...] = ()
     seconds: float = 0.0
+    clean: bool = True  # equal, and everything is what was recorded of it
+    wrong_source_blocks: int = 0
+    wrong_destination_blocks: int = 0
+    undecided_blocks: int = 0  # differ or contradict a checksum, and nothing says who is right
+    repaired_blocks: int = 0
+    #: The same ranges, with what is wrong there and whether it was mended.
+    ranges: tuple[WrongRange, ...] = ()
+    #: What is damaged on the log volumes, a sentence each.
+    damage: tuple[str, ...] = ()
+    past_cache: bool = False  # every read surely came from the devices
     schema: str = "srshell.verify/1"
 
 

@@ -107,7 +107,7 @@ def test_verify_that_finds_differences_is_exit_1(
     assert main(["verify", "PriRG"]) == Exit.OK
     world.differing_blocks = 3
     assert main(["verify", "PriRG"]) == Exit.FAILED
-    assert "3 of 100 blocks differ" in capsys.readouterr().out
+    assert "3 of 262 144 blocks differ" in capsys.readouterr().out
 
 
 def test_a_change_prints_its_result(served: Served, capsys: Capture) -> None:

@@ -244,7 +244,7 @@ class FakeApi:
         del self._site.branches[name]
 
     async def verify(self, partnership: str, order: VerifyOrder = VERIFY_ALL) -> Compared:
-        return self._world.verify(order)
+        return await self._world.verify(order)
 
     async def read(self, volume: str, offset: int, length: int) -> bytes:
         content = bytes(self._site.content[volume])

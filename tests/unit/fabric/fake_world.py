@@ -88,8 +88,8 @@ class FakeSite:
         return self.replicas[partnership]
 
 
-#: What a verification looks at: 100 blocks.
-VERIFIED_BYTES = 100 * 4096
+#: What a verification looks at: the volume that the tests provision.
+VERIFIED_BYTES = 1 << 30
 
 
 @attrs.define(eq=False)
@@ -102,6 +102,9 @@ class FakeWorld:
     linked: bool = True
     differing_blocks: int = 0
     verified: list[VerifyOrder] = attrs.Factory(list)
+    verify_gate: asyncio.Event | None = None
+    verify_asked: asyncio.Event = attrs.Factory(asyncio.Event)
+    damage: list[tuple[str, str]] = attrs.Factory(list)
     files_lost: bool = False  # the files of a dead site cannot be read
     #: (array, verb, "before" or "after"): the site dies there, once.
     plan: list[tuple[str, str, str]] = attrs.Factory(list)
@@ -133,8 +136,12 @@ class FakeWorld:
             self.down(site.array)
             self._check_up(site)
 
-    def verify(self, order: VerifyOrder) -> Compared:
-        """A part of 100 blocks; the last part finds what there is to be found."""
+    async def verify(self, order: VerifyOrder) -> Compared:
+        """One part; the last one finds what there is to be found."""
+        self.verify_asked.set()
+        if self.verify_gate is not None:
+            await self.verify_gate.wait()
+        await asyncio.sleep(0)
         self.verified.append(order)
         end = order.offset + order.limit_bytes if order.limit_bytes else VERIFIED_BYTES
         end = min(end, VERIFIED_BYTES)
@@ -144,7 +151,9 @@ class FakeWorld:
             blocks_compared=(end - order.offset) // 4096,
             differing_blocks=self.differing_blocks if done else 0,
             undecided_blocks=self.differing_blocks if done else 0,
+            contradicted_blocks=0,
             log_records_compared=10 if done else 0,
+            damage=list(self.damage) if done else [],
             next_offset=end,
             done=done,
         )
