@@ -1,4 +1,4 @@
-"""Commands that are processes of their own: serve, stop, plan, demo, shell, dash, shot, bench.
+"""Commands that are processes of their own: serve, stop, plan, demo, shell, dash, shot, and tools.
 
 Always true: what a command needs is imported when it runs; nothing else pays for it.
 """
@@ -143,6 +143,13 @@ def _bench(_arguments: dict[str, Any], _around: Surroundings) -> int:
     return subprocess.run(command, check=False, env=child_environment()).returncode
 
 
+def _prefixes(arguments: dict[str, Any], around: Surroundings) -> int:
+    """Rebuild and check the prefixes of a log."""
+    from srshell.cli.prefixes import run as run_prefixes
+
+    return run_prefixes(arguments, around)
+
+
 def _site(arguments: dict[str, Any], _around: Surroundings) -> int:
     """Serve one array."""
     from srshell.site.process import main
@@ -166,6 +173,7 @@ _PROCESSES: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
     "dash": _screen("dash"),
     "shot": _screen("shot"),
     "bench": _bench,
+    "prefixes": _prefixes,
     "site": _site,
     "writer": _writer,
 }

@@ -12,7 +12,7 @@ Always true:
 from __future__ import annotations
 
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
-from srshell.fabric.commands_branches import BRANCHES
+from srshell.fabric.commands_branches import BRANCHES, TOOLS
 from srshell.fabric.commands_operation import MACHINES, PROCESSES, ROLES, WATCHING
 from srshell.fabric.commands_screens import SCREENS
 from srshell.fabric.commands_setup import INVENTORY, PROTECTION, PROVISIONING
@@ -39,6 +39,7 @@ FAMILIES: dict[str, tuple[CommandSpec, ...]] = {
     "watching": WATCHING,
     "screens": SCREENS,
     "processes": PROCESSES,
+    "tools": TOOLS,
 }
 
 #: Words to command: ``COMMANDS["group create"]``.

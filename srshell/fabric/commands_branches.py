@@ -1,11 +1,11 @@
-"""Commands for branches: the volumes of the loser of a split brain, as it had them.
+"""Commands that look at volumes as they were: branches of split brains, prefixes of a log.
 
-Always true: each row is one verb of the session.
+Always true: each row is one verb of the session, or a process of its own when it names no method.
 """
 
 from __future__ import annotations
 
-from srshell.fabric.command_parts import flag, option, optional_word, word
+from srshell.fabric.command_parts import flag, option, optional_word, options, word
 from srshell.fabric.command_spec import CommandSpec, Effect, Kind, Noun, Role
 
 BRANCHES = (
@@ -60,3 +60,29 @@ BRANCHES = (
         role=Role.ADMIN,
     ),
 )
+
+TOOLS = (
+    CommandSpec(
+        "prefixes",
+        "",
+        "Rebuild volumes from a log as they were after many LSNs, and check each",
+        "srshell prefixes ./after/logB --base volB=./before/volB --since ./before/logB",
+        Effect.RUNS,
+        (
+            word("log", "a log volume, or a copy that was taken while nothing was written",
+                 Noun.PLACE),
+            options("--base", "an image of each volume, as VOLUME=FILE", Noun.NOTHING,
+                    required=True),
+            option("--since", "an older copy of the log, taken together with the images",
+                   Noun.PLACE),
+            option("--every", "only every so many LSNs", kind=Kind.NUMBER),
+            option("--from", "only from this LSN on", kind=Kind.NUMBER, name="from_lsn"),
+            option("--to", "only up to this LSN", kind=Kind.NUMBER, name="to_lsn"),
+            option("--limit", "at most so many", kind=Kind.NUMBER),
+            option("--check", "what is run on each image: {} or {VOLUME}; e2fsck if not given",
+                   metavar="COMMAND"),
+            option("--work", "where to work: room for two copies of the volumes", Noun.PLACE),
+        ),
+        role=Role.ADMIN,
+    ),
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pages of branches.
+"""Pages of branches, and of prefixes.
 
 Always true: a page is made from the JSON of its report alone.
 """
@@ -56,8 +56,18 @@ def _export(report: Report) -> Page:
     return Page(uris[0], lines=uris[1:])
 
 
+def _prefixes(report: Report) -> Page:
+    count, clean = report["prefixes"], report["clean"]
+    headline = (
+        f"{clean} of {count} prefixes are clean, LSN {report['first_lsn']} to {report['last_lsn']}"
+    )
+    rows = tuple((str(each["lsn"]), each["text"]) for each in report["problems"])
+    return Page(headline, ("LSN", "WHAT IS WRONG") if rows else (), rows)
+
+
 BRANCH_PAGES: dict[str, Callable[[Report], Page]] = {
     "srshell.branches/1": _branches,
     "srshell.branch/1": _branch,
     "srshell.branch-export/1": _export,
+    "srshell.prefixes/1": _prefixes,
 }

@@ -181,6 +181,12 @@ SR9212 error: {file} was written by a later version of srshell.
     rule  a file is opened by a version that knows it
     why   Nothing was changed. Use the version that wrote it, or a later one.
 
+SR9213 error: The log does not hold LSN {lsn} of {group} any more.
+    rule  a prefix is rebuilt from every record since the images were taken
+    why   The log ring has written over it, or the older copy belongs to another log. Take images
+          and a copy of the log together, and the second copy of the log before the ring is full.
+    mend  srshell prefixes --help
+
 SR9220 error: {operation} on {file} failed.
     rule  a failed write or sync is never repeated
     why   After an error nobody can know what reached the disk. The side that met it stops; the
