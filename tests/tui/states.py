@@ -34,6 +34,7 @@ from srshell.model.report import (
     PoolRow,
     Progress,
     SiteRow,
+    SplitSide,
     VmRow,
 )
 from srshell.model.states import ReplicationHealth, ReplicationState
@@ -226,6 +227,10 @@ SPLIT = both(
     failover_ready=False,
     failover_ready_reason="the sides have diverged",
     rpo_seconds=None,
+    split=(
+        SplitSide("ClusterA", 240, 983040, 8841203, 8841443, NOW - 90, NOW - 60),
+        SplitSide("ClusterB", 0, 0, 8841203, 8841203, None, None),
+    ),
 )
 SUSPENDED = both(
     replication_state=_S.SUSPENDED,

@@ -22,6 +22,7 @@ import attrs
 
 from srshell.fabric.calls import Call, parse_line
 from srshell.fabric.pages import Page, page_of
+from srshell.fabric.pages.words import size
 from srshell.model.errors import SrError
 from srshell.model.inventory import Job
 from srshell.model.report import PlanReport, encode
@@ -206,11 +207,19 @@ def resolve(couple: Couple) -> Wizard:
     """End a split brain: the person names the side whose writes stay."""
     name = couple.source.name
     options = [
-        Option(f"keep {side.array}", f"the writes of {side.name} stay; those that only the other "
-               "side has are saved as a branch", f"resolve {name} --keep {side.array}")
+        Option(f"keep {side.array}", f"{_only_here(couple, side.array)}; what only the other side "
+               "wrote is saved as a branch", f"resolve {name} --keep {side.array}")
         for side in couple.sides
     ]  # fmt: skip
     return of_options(f"Resolve the split brain of {couple.title}", options)
+
+
+def _only_here(couple: Couple, array: str) -> str:
+    """What one side of a split brain wrote alone."""
+    found = next((split for split in couple.source.split if split.array == array), None)
+    if found is None:
+        return f"the writes of {array} stay"
+    return f"{size(found.bytes)} in {found.blocks} blocks that only {array} wrote stay"
 
 
 def teardown(couple: Couple) -> Wizard:

@@ -15,7 +15,7 @@ from srshell_tui.flow import Flow
 from srshell_tui.frame import Body, Key, compose, top
 from srshell_tui.marks import STATE_TONES, health_span, ready_span
 from srshell_tui.scene import Couple, Scene, couple_of, moment, sure
-from srshell_tui.screens.parts import copy_lines, event_lines, log_fill, rate_text
+from srshell_tui.screens.parts import copy_lines, event_lines, log_fill, rate_text, split_lines
 from srshell_tui.text import (
     Drawing,
     Line,
@@ -71,7 +71,7 @@ def draw_group(scene: Scene) -> Drawing:
     width = scene.width
     if not scene.wide:
         body = [
-            *_reasons(couple, width),
+            *_reasons(scene, couple, width),
             *_copy(couple, width),
             *_flow(scene, couple, width),
             *_logs(scene, couple, width),
@@ -84,7 +84,7 @@ def draw_group(scene: Scene) -> Drawing:
             body += [rule("Events of this group", width), *_events(scene, couple, left, width)]
         return compose(scene, first, Body(body), keys)
     left_width = width - _RIGHT_WIDTH - 1
-    left_part = [*_reasons(couple, left_width), *_copy(couple, left_width),
+    left_part = [*_reasons(scene, couple, left_width), *_copy(couple, left_width),
                  *_flow(scene, couple, left_width), rule("Events of this group", left_width),
                  *_events(scene, couple, 10, left_width)]  # fmt: skip
     right_width = _RIGHT_WIDTH
@@ -207,16 +207,29 @@ def _point(scene: Scene, couple: Couple, width: int) -> list[Line]:
         shown = sure(text, fresh=scene.view.fresh(side))
         lines.append(fit(spans(f" LSN {cell(label, 6)} ", shown), width))
     policy = f" without the peer: {source.on_peer_loss}   acknowledged: {source.ack_mode}"
-    return [*lines, fit(spans((policy, Tone.DIM)), width)]
+    verified = _verified(source, scene.now)
+    return [*lines, *(fit(spans((text, Tone.DIM)), width) for text in (policy, verified) if text)]
 
 
-def _reasons(couple: Couple, width: int) -> list[Line]:
+def _verified(source: GroupStatus, now: float) -> str:
+    """When both sides were compared last, and what was found; nothing where nobody knows."""
+    known = source.verification
+    if known is None:
+        return ""
+    if known.last_unix is None:
+        return " last verify: never to the end (v)"
+    found = "clean" if known.clean else f"{known.wrong_blocks} blocks wrong"
+    return f" last verify: {moment(known.last_unix, now)}, {found}"
+
+
+def _reasons(scene: Scene, couple: Couple, width: int) -> list[Line]:
     """Why the health is not normal, and what to type."""
     if not couple.reasons:
         return []
     lines = [rule(f"Why {couple.health.value}", width)]
     for side, reason in couple.reasons:
         lines.append(fit(spans(f" {code_of(reason)} {side.name}: {reason.text}"), width))
+    lines += split_lines(couple.source, scene.now, width)
     waiting = [side for side in couple.sides if side.waiting_on]
     lines += [fit(spans(f" {s.name} waits for: {s.waiting_on}"), width) for s in waiting]
     if mend := next((mend for side in couple.sides if (mend := mend_of(side))), ""):

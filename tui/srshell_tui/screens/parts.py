@@ -59,6 +59,18 @@ def event_line(event: Event, now: float, width: int) -> Line:
     return fit(spans(*pieces), width)
 
 
+def split_lines(side: GroupStatus, now: float, width: int) -> list[Line]:
+    """What each side of a split brain wrote alone, and when."""
+    lines = []
+    for split in side.split:
+        when = f"{moment(split.first_write_unix or 0, now)} to "
+        when += moment(split.last_write_unix or 0, now)
+        text = f"   only {split.array}: {split.blocks} blocks, {size(split.bytes)}, "
+        text += f"LSN {split.from_lsn + 1} to {split.to_lsn}, written {when}"
+        lines.append(fit(spans(text if split.blocks else f"   only {split.array}: nothing"), width))
+    return lines
+
+
 def job_share(job: Job) -> float | None:
     """How much of a job is done; None when nobody knows."""
     if job.state is JobState.DONE:

@@ -88,14 +88,17 @@ def _mend(wizard: Wizard) -> str:
 
 def _options(wizard: Wizard, width: int) -> tuple[list[Line], int]:
     """The ways to go on."""
-    lines = [rule("Which way", width)]
+    lines, cursor = [rule("Which way", width)], 0
     for index, option in enumerate(wizard.options):
         here = index == wizard.chosen
         mark = " ▶ " if here else "   "
         head = (f"{mark}{cell(option.label, 18)}", Tone.BOLD if here else Tone.PLAIN)
-        lines.append(fit(spans(head, option.meaning), width))
+        cursor = len(lines) if here else cursor
+        first, *rest = wrap(option.meaning, width - 22)
+        lines.append(fit(spans(head, first), width))
+        lines += [fit(spans(" " * 21, part), width) for part in rest]
         lines.append(fit(spans((f"      srshell {option.line}", Tone.DIM)), width))
-    return lines, 1 + 2 * wizard.chosen
+    return lines, cursor
 
 
 def _questions(wizard: Wizard, width: int) -> list[Line]:
@@ -119,7 +122,9 @@ def _plan(wizard: Wizard, width: int) -> tuple[list[Line], int | None]:
     assert plan is not None, wizard
     lines = [rule("Plan", width, "nothing has changed yet")]
     for number, step in enumerate(plan.steps, 1):
-        lines.append(fit(spans(f" {number:>2} {cell(step.name, 12)} {step.text}"), width))
+        first, *rest = wrap(step.text, width - 18)
+        lines.append(fit(spans(f" {number:>2} {cell(step.name, 12)} {first}"), width))
+        lines += [fit(spans(" " * 17, part), width) for part in rest]
     if plan.lost_bytes is None:
         lines.append(
             fit(spans((" data loss: known once the source has been fenced", Tone.WARNING)), width)
@@ -133,7 +138,9 @@ def _plan(wizard: Wizard, width: int) -> tuple[list[Line], int | None]:
         lines.append(rule("Checks", width))
     for check in plan.checks:
         mark = _VERDICTS.get(check.verdict, ("○", Tone.UNKNOWN))
-        lines.append(fit(spans(" ", mark, f" {check.code} {check.text}"), width))
+        head, *rest = wrap(f"{check.code} {check.text}", width - 4)
+        lines.append(fit(spans(" ", mark, f" {head}"), width))
+        lines += [fit(spans(f"   {part}"), width) for part in rest]
     lines += _command(wizard, width)
     if wizard.wanted:
         lines.append(rule("Confirm", width))
