@@ -211,9 +211,9 @@ class Replica:
                 return
             history = reigns.shortened(core.superblock.history)
             confirmed_lsn = source.confirmed_lsn
+            await core.persist(lambda sb: reigns.in_sync(sb, history, confirmed_lsn))
             # The peer holds all that was acknowledged; marks that are left say nothing any more.
             core.dirty.clear_all()
-            await core.persist(lambda sb: reigns.in_sync(sb, history, confirmed_lsn))
             self.peer_link.flow = None
             core.tell("state", "in sync: each acknowledged write is in both logs", lsn=lsn)
             self.carry_out(source.handle(machine.InSyncDurable()))
