@@ -18,6 +18,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import attrs
+
 from srshell.backends.native import SITES_DIRECTORY
 from srshell.fabric.catalogue import Catalogue
 from srshell.fabric.context import Context
@@ -87,8 +89,11 @@ def _find_labels(place: FabricPlace, pools: tuple[str, ...]) -> list[PoolLabel]:
                 if label is not None:
                     found[label.path] = label
     for pool in pools:
-        label = labels.read_label(Path(pool) / LABEL_NAME)
+        lies_at = Path(pool).resolve()
+        label = labels.read_label(lies_at / LABEL_NAME)
         if label is not None:
+            # Where it lies is what counts: a label that came from elsewhere may say anything.
+            label = attrs.evolve(label, path=str(lies_at), kind=PoolKind.FILE)
             found.setdefault(label.path, label)
     return list(found.values())
 
