@@ -374,8 +374,7 @@ class Source:
         if isinstance(event, AloneDurable):
             self.alone = True
         if self.phase is Phase.PARTING and isinstance(event, PartRefused):
-            # Only the peer can help: wait for it instead of parting for ever.
-            self.phase = Phase.READ_ONLY if event.unclean else Phase.HELD
+            self.phase = Phase.READ_ONLY if event.unclean else Phase.HELD  # only the peer can help
         elif self.phase is Phase.PARTING:
             self.phase = Phase.ALONE
             return self._acknowledge()
@@ -387,9 +386,8 @@ class Source:
         if isinstance(event, Fenced):
             if not self.fence_sent:
                 return []  # nobody was asked: the peer may lack what was acknowledged
-            # From here on the superblock may say that we are not alone, so we must not be: if the
-            # link breaks while it is being written, only a new epoch lets us acknowledge alone
-            # again.
+            # From here on the superblock may say that we are not alone: if the link breaks while it
+            # is being written, only a new epoch lets us acknowledge alone again.
             self.alone = False
             return [PersistInSync(event.lsn)]
         self.phase = Phase.LIVE

@@ -5,12 +5,14 @@ Always true: `SiteApi` says what each verb does and raises.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from srshell.model.report import NbdExport
 from srshell.site.api import BranchList, SiteBranch
 from srshell.site.branches import Branches
 
 
-class BranchVerbs:
+class BranchVerbs(ABC):
     """What can be done with branches once the site is open."""
 
     _branches: Branches
@@ -40,6 +42,6 @@ class BranchVerbs:
         self._check_open()
         await self._branches.remove(name, expired=expired)
 
+    @abstractmethod
     def _check_open(self) -> None:
         """Refuse while the site ends."""
-        raise NotImplementedError

@@ -185,7 +185,6 @@ SR9213 error: The log does not hold LSN {lsn} of {group} any more.
     rule  a prefix is rebuilt from every record since the images were taken
     why   The log ring has written over it, or the older copy belongs to another log. Take images
           and a copy of the log together, and the second copy of the log before the ring is full.
-    mend  srshell prefixes --help
 
 SR9220 error: {operation} on {file} failed.
     rule  a failed write or sync is never repeated
