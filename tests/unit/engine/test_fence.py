@@ -8,6 +8,7 @@ from __future__ import annotations
 from srshell.codec.messages import Fenced
 from srshell.model.replica import ReplicaData
 from srshell.replication.source import Phase
+from srshell.simulation import Operation
 from tests.unit.engine.sides import BLOCK, KIB, LIMITS, Sides, on_sides
 
 
@@ -17,14 +18,13 @@ def test_the_three_steps_of_a_fence_become_durable_one_after_the_other() -> None
         await pair.a.write(0, b"x")
         seen: list[tuple[ReplicaData, bool, bool]] = []
 
-        def look() -> bool:
+        def look(_: Operation | None = None) -> None:
             b, a = pair.b.core.superblock, pair.a.core.superblock
             now = (b.data, a.alone, b.peer_may_ack_alone)
             if not seen or seen[-1] != now:
                 seen.append(now)
-            return now == (ReplicaData.CONSISTENT, False, False)
 
-        pair.a.disk.after = pair.b.disk.after = lambda _: look() and None
+        pair.a.disk.after = pair.b.disk.after = look
         await pair.start()
         await pair.in_sync()
         look()

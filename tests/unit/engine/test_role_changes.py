@@ -168,6 +168,21 @@ def test_a_looser_policy_is_not_set_while_the_peer_is_away_and_a_stricter_one_is
     on_sides(test)
 
 
+def test_a_side_that_is_torn_down_holds_everything_and_no_partnership() -> None:
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        await pair.a.write(0, b"x" * BLOCK)
+        await pair.until(lambda: pair.b.report.durable_lsn == 1)
+        for side in (pair.b, pair.a):
+            assert await side.do(side.replica.dismantle()) == 1
+            assert side.volume[:BLOCK] == b"x" * BLOCK
+            side.kill()
+            with pytest.raises(SrError, match="SR9210"):
+                await side.open()
+
+    on_sides(test)
+
+
 def test_half_of_a_wiped_log_does_not_bring_a_partnership_back() -> None:
     """A power cut in the wipe may leave any of the four slots."""
 
