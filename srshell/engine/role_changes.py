@@ -346,9 +346,9 @@ async def dismantle(replica: Replica) -> int:
         async with core.transition:
             await core.persist(lambda sb: attrs.evolve(sb, torn_down=True, suspended=True))
         await link.close("torn down")
-        if core.destination is not None:
-            replica.applier.commit(core.log.durable_lsn)
         await replica.step_down()
+        # Nobody will roll anything back; a primary that crashed may have acknowledged all of it.
+        replica.applier.commit(core.log.durable_lsn)
         await replica.applier.settle()
         await replica.applier.checkpoint()
         # Every slot says so: half of a wipe must not bring back what this side was before.
