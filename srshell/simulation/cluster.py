@@ -14,71 +14,32 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-import attrs
-
 from srshell.codec.messages import Hello
 from srshell.engine.core import ReplicaEvent
 from srshell.engine.formatting import format_log
 from srshell.engine.replica import Replica
-from srshell.engine.world import Limits, World
+from srshell.engine.world import World
 from srshell.model.errors import SrError
-from srshell.model.replica import OnPeerLoss, ReplicaRole, ReplicaSpec, ReplicaVolume
+from srshell.model.replica import ReplicaRole, ReplicaSpec, ReplicaVolume
 from srshell.simulation.disk import SimDisk
 from srshell.simulation.loop import SimLoop
 from srshell.simulation.network import SimNetwork
 from srshell.simulation.process import SimProcess
+from srshell.simulation.shape import SMALL_LIMITS, Shape
 from srshell.simulation.views import View
 from srshell.storage import Disk, StorageError
 from srshell.transport.link import Link
 
+__all__ = ["NAMES", "REPLICAS", "SMALL_LIMITS", "Cluster", "Shape", "Site", "SiteDown"]
+
 T = TypeVar("T")
 
 NAMES: Final = ("A", "B")
-PARTNERSHIP: Final = "c0" * 16
 REPLICAS: Final = {"A": "aa" * 16, "B": "bb" * 16}
-#: Where superblock slots end and bitmaps begin; see docs/format.md.
-_SLOTS_BYTES: Final = 64 << 10
-_PAGE_BYTES: Final = 4096
-
-#: Times a hundredth to a twentieth of the real ones; sizes such that rings wrap and run full.
-SMALL_LIMITS: Final = Limits(
-    heartbeat_seconds=0.05,
-    peer_timeout_seconds=0.25,
-    stable_link_seconds=0.15,
-    reconnect_seconds=0.02,
-    reconnect_seconds_max=0.1,
-    commit_notice_seconds=0.002,
-    checkpoint_seconds=0.05,
-    seal_seconds=3.0,
-    handshake_seconds=1.5,
-    frame_bytes=16 << 10,
-    write_bytes=12 << 10,
-    extent_bytes=16 << 10,
-    extents_in_flight=2,
-    unapplied_bytes=48 << 10,
-    ring_bytes_min=64 << 10,
-)
 
 
 class SiteDown(Exception):
     """The site's process ended before it answered, or there is none."""
-
-
-@attrs.frozen
-class Shape:
-    """How large everything is, in bytes; both sides are alike."""
-
-    volumes: tuple[int, ...] = (96 << 10, (40 << 10) + 1536)
-    ring_bytes: int = 128 << 10
-    on_peer_loss: OnPeerLoss = OnPeerLoss.CONTINUE
-    seeded: bool = False
-    harsh: bool = False
-    limits: Limits = SMALL_LIMITS
-
-    @property
-    def log_bytes(self) -> int:
-        """The log volume: slots, one bitmap page for each volume, ring."""
-        return _SLOTS_BYTES + _PAGE_BYTES * len(self.volumes) + self.ring_bytes
 
 
 class Site:
@@ -96,8 +57,20 @@ class Site:
         self.boots = 0
         #: Grows when the disk is replaced: the names of its files are new ones.
         self.disks = 0
+        #: Whether its files are all made.
+        self.provided = False
+        #: A person began to tear it down here.
+        self.tearing = False
+        #: The partnership was torn down here: the volumes are ordinary ones.
+        self.torn = False
+        #: Protection is being enabled again, in this role.
+        self.enable_as: ReplicaRole | None = None
+        #: What this machine's wall clock is ahead of the true one (seconds).
+        self.clock_shift_seconds = 0.0
         self.events: list[ReplicaEvent] = []
         self.powered = True
+        #: Set whenever a keeper has something to look at.
+        self.changed = asyncio.Event()
         self._last: View | None = None
         self._cluster = cluster
 
@@ -122,6 +95,12 @@ class Site:
         return None if self.replica is None else self.replica.core.superblock.role
 
     @property
+    def leading(self) -> bool:
+        """Whether it is primary, or was when it was last up."""
+        view = self.view
+        return view is not None and view.superblock.role is ReplicaRole.PRIMARY
+
+    @property
     def superblock_yields(self) -> bool:
         """Whether this side was given up, and has not joined the other yet."""
         return self.replica is not None and self.replica.core.superblock.yields
@@ -143,7 +122,7 @@ class Site:
             for index, size_bytes in enumerate(shape.volumes)
         )
         return ReplicaSpec(
-            partnership=PARTNERSHIP,
+            partnership=self._cluster.partnership,
             replica=REPLICAS[self.name],
             peer=REPLICAS[self.peer_name],
             group=f"group-{self.name}",
@@ -170,19 +149,50 @@ class Site:
             await world.log_disk.create(self.log_path, shape.log_bytes, zeroed=True)
             for index, size_bytes in enumerate(shape.volumes):
                 await world.data_disk.create(self.volume_path(index), size_bytes)
+            for fill in self._cluster.on_volumes:
+                fill(self)
             await format_log(self.spec(role), world)
 
         try:
             await self.ask(provide)
         finally:
             self.kill()
+        self.provided = True
+        self.changed.set()
+
+    async def dismantle(self) -> None:
+        """Tear this side down.  Raises `SiteDown` and SrError; then a repeat goes on."""
+        replica = self.replica
+        if replica is None:
+            raise SiteDown(self.name)
+        await self.ask(replica.dismantle)
+        self.torn = True
+        self.kill()
+
+    async def enable(self, role: ReplicaRole) -> None:
+        """Make the log of a torn-down side ready for the cluster's partnership; repeatable."""
+        if not self.powered:
+            self._cluster.network.power_on(self.name)
+            self.powered = True
+        self._start_process()
+        try:
+            await self.ask(lambda: format_log(self.spec(role), self._world()))
+        finally:
+            self.kill()
+        self.torn = self.tearing = False
+        self.enable_as = None
+        self._last = None
+        self.changed.set()
 
     async def replace(self) -> None:
         """Give a failed side new files, blank, as a person does after changing a disk."""
         self.kill()
         self.disk.heal()
         self.disks += 1
+        self.provided = False
         self.trouble = ""
+        self.torn = self.tearing = False
+        self.enable_as = None
         self._last = None
         await self.provide(ReplicaRole.SECONDARY)
 
@@ -198,15 +208,24 @@ class Site:
         except SiteDown:
             return False
         except (SrError, StorageError) as error:
+            if self._was_wiped(error):
+                self.torn = True
+                self.kill()
+                return False
             self.trouble = f"{error} {getattr(error, 'facts', '')}"
             self.kill()
             return False
         return True
 
+    def _was_wiped(self, error: Exception) -> bool:
+        """Say whether a tear-down went as far as wiping the log before it was interrupted."""
+        return self.tearing and isinstance(error, SrError) and error.code == "SR9210"
+
     def _start_process(self) -> None:
         assert self.process is None or not self.process.alive
         self.replica = None
         self.process = self._cluster.loop.process(self.name)
+        self.process.at_death(self.changed.set)
 
     def _world(self) -> World:
         cluster = self._cluster
@@ -215,10 +234,14 @@ class Site:
             log_disk=disk,
             data_disk=disk,
             network=cluster.network.host(self.name),
-            wall_seconds=cluster.loop.wall_time,
+            wall_seconds=self.wall_seconds,
             randomness=cluster.loop.random(f"site {self.name} {self.boots}"),
             limits=cluster.shape.limits,
         )
+
+    def wall_seconds(self) -> float:
+        """Return what this machine's clock says (Unix seconds)."""
+        return self._cluster.loop.wall_time() + self.clock_shift_seconds
 
     async def _open(self) -> Replica:
         world = self._world()
@@ -240,23 +263,44 @@ class Site:
     def _heard(self, event: ReplicaEvent) -> None:
         self.events.append(event)
         self._cluster.loop.record(self.name, event.kind, event.text)
-        if event.kind == "failure":
+        if event.kind == "failure" and self.replica is not None and self.replica.core.failure:
             self.trouble = event.text
+            self.changed.set()
+        for call in self._cluster.on_event:
+            call(self, event)
 
     def kill(self) -> None:
         """End the process as SIGKILL does; the page cache stays."""
         if self.process is not None and self.process.alive:
             self._last = self.view
             self._cluster.loop.record(self.name, "killed")
+            self._cluster.loop.reached("crash: kill" if self.powered else "crash: power cut")
             self.process.kill()
         self.replica = None
+
+    def freeze(self) -> None:
+        """Stop the process where it is."""
+        if self.process is not None and self.process.alive:
+            self._cluster.loop.record(self.name, "frozen")
+            self._cluster.loop.reached("process: frozen")
+            self._cluster.loop.freeze(self.process)
+
+    def thaw(self) -> None:
+        """Let the process go on, if it is stopped."""
+        if self.process is not None:
+            self._cluster.loop.thaw(self.process)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether its process is stopped."""
+        return self.process is not None and self._cluster.loop.is_frozen(self.process)
 
     def power_cut(self) -> None:
         """Take the power away: what was not synced is lost."""
         self._cluster.network.power_cut(self.name)
+        self.powered = False
         self.kill()
         self.disk.power_cut()
-        self.powered = False
 
     async def ask(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run ``work`` in the site's process and return its result.  Raises `SiteDown`."""
@@ -303,8 +347,19 @@ class Cluster:
         #: One way, from and to (virtual seconds), while nothing is wrong.
         self.delay_seconds = self.network.delay_seconds
         self.sites = {name: Site(self, name) for name in NAMES}
+        #: Grows with every new partnership of the two sides.
+        self.partnerships = 1
         #: Called with each replica that was opened, before it serves anybody.
         self.on_open: list[Callable[[Site, Replica], None]] = []
+        #: Called with a site whose volumes were just made.
+        self.on_volumes: list[Callable[[Site], None]] = []
+        #: Called with everything that a replica tells.
+        self.on_event: list[Callable[[Site, ReplicaEvent], None]] = []
+
+    @property
+    def partnership(self) -> str:
+        """The identity that both sides share now."""
+        return f"{0xBF + self.partnerships:02x}" * 16
 
     async def provide(self) -> None:
         """Make both sides: A is primary."""
@@ -342,3 +397,4 @@ class Cluster:
             site.disk.heal()
             site.disk.slow_seconds = (0.0, 0.0)
             site.disk.resume()
+            site.thaw()

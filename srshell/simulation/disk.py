@@ -155,6 +155,10 @@ class SimDisk:
         """Take back every fault; what was lost stays lost."""
         self.faults.clear()
 
+    def slow_down(self, seconds: float) -> None:
+        """Let each operation take up to so much longer from now on; 0: as long as always."""
+        self.slow_seconds = (0.0, seconds)
+
     def hang(self) -> None:
         """Let every operation wait from now on."""
         self.hung = True

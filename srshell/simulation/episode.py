@@ -13,24 +13,29 @@ Always true:
 from __future__ import annotations
 
 import asyncio
+import re
 import traceback
 from collections.abc import Callable
 
 import attrs
 
+from srshell.engine.core import ReplicaEvent
 from srshell.model.errors import SrError
-from srshell.simulation.cluster import Cluster, SiteDown
+from srshell.simulation.cluster import Cluster, Site, SiteDown
 from srshell.simulation.loop import Deadlock, Runaway, SimLoop
 from srshell.simulation.mending import Mender
 from srshell.simulation.oracle import Oracle, Violation
 from srshell.simulation.person import Person
 from srshell.simulation.plan import Plan, draw_plan
+from srshell.simulation.prefill import Prefill
 from srshell.simulation.workload import Clients
 
 #: How long a healed group may need until it is in sync (virtual seconds).
 PEACE_SECONDS = 20.0
 _EVENTS_MAX = 400_000
 _TICK_SECONDS = 0.02
+#: How often the tasks of people and clients are asked what they ran into.
+_CHECK_SECONDS = 0.1
 
 
 class Failure(Exception):
@@ -51,6 +56,9 @@ class Result:
     boots: int
     #: The only usable copy was on a disk that broke: nothing to compare.
     disaster: bool
+    crashes: int
+    #: Which rare things happened, and how often.
+    probes: dict[str, int]
 
 
 class Episode:
@@ -65,6 +73,9 @@ class Episode:
         self.cluster.set_delay(*plan.delay_seconds)
         loop.job_seconds = plan.job_seconds
         self.oracle = Oracle(self.cluster)
+        self.prefill = Prefill(self.cluster, self.oracle, loop.random("prefill"))
+        loop.watch = self.oracle.glance
+        self.cluster.on_event.append(self._heard)
         self.person = Person(self.cluster, self.oracle, plan)
         self.mender = Mender(self.person)
         self.clients = Clients(self.cluster, self.oracle, plan.habits, loop.random("clients"))
@@ -92,7 +103,14 @@ class Episode:
             self.oracle.reads_count,
             sum(site.boots for site in self.cluster.sites.values()),
             self.mender.disaster,
+            self.loop.probes["crash: kill"] + self.loop.probes["crash: power cut"],
+            dict(self.loop.probes),
         )
+
+    def _heard(self, site: Site, event: ReplicaEvent) -> None:
+        """Count what replicas tell, without the numbers in it."""
+        told = re.sub(r"[^a-z ].*", "", event.text)
+        self.loop.probes[f"{event.kind}: {told.strip()}"] += 1
 
     async def _trouble(self) -> None:
         """Let things go wrong as planned."""
@@ -104,7 +122,7 @@ class Episode:
 
     async def _wait_until(self, time: float) -> None:
         while self.loop.time() < time:
-            await asyncio.sleep(min(_TICK_SECONDS, time - self.loop.time()))
+            await asyncio.sleep(min(_CHECK_SECONDS, time - self.loop.time()))
             self._check()
 
     def _check(self) -> None:
@@ -174,12 +192,14 @@ class Episode:
         await self._compare()
 
 
-def run_plan(plan: Plan, echo: Callable[[str], object] | None = None) -> Result:
+def run_plan(
+    plan: Plan, echo: Callable[[str], object] | None = None, *, events_max: int = _EVENTS_MAX
+) -> Result:
     """Run one plan in a world of its own.  Raises `Failure`.
 
     ``echo`` gets everything that happened, line by line, at the end.
     """
-    loop = SimLoop(plan.seed, events_max=_EVENTS_MAX, keep_trace=echo is not None)
+    loop = SimLoop(plan.seed, events_max=events_max, keep_trace=echo is not None)
     try:
         result = loop.run_until_complete(Episode(loop, plan).run())
         loop.raise_errors()

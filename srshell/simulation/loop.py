@@ -94,8 +94,6 @@ class SimLoop(BaseEventLoop):
         self.probes: Counter[str] = Counter()
         #: Called after every event; what it raises ends the run.
         self.watch: Callable[[], None] | None = None
-        #: How far the wall clock was put forward or back (seconds); timers do not follow it.
-        self.wall_shift_seconds = 0.0
 
     # --- seed, time and trace -------------------------------------------------------------------
 
@@ -109,7 +107,7 @@ class SimLoop(BaseEventLoop):
 
     def wall_time(self) -> float:
         """Return virtual Unix seconds."""
-        return WALL_START_SECONDS + self._now + self.wall_shift_seconds
+        return WALL_START_SECONDS + self._now
 
     def record(self, *what: object) -> None:
         """Add a line to the trace: what happens, and when."""
@@ -149,6 +147,10 @@ class SimLoop(BaseEventLoop):
         self._frozen.discard(process)
         parked, process.parked = process.parked, []
         self._ready.extend(parked)
+
+    def is_frozen(self, process: SimProcess) -> bool:
+        """Say whether a process is stopped."""
+        return process in self._frozen
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future of this loop."""

@@ -54,7 +54,14 @@ class Mender:
             self.cluster.loop.record("person", "mending ends with", str(error))
 
     async def _mend(self) -> None:
+        sites = self.cluster.sites.values()
+        if self.person.successor or any(site.torn for site in sites):
+            await self._end_tear_down()
+            return
         for site in self.cluster.sites.values():
+            if not site.provided:
+                await site.replace()
+                return
             if site.trouble:
                 await self._mend_failed(site)
                 return
@@ -73,6 +80,17 @@ class Mender:
             if replica is not None and replica.core.superblock.suspended:
                 await primaries[0].ask(replica.resume)
 
+    async def _end_tear_down(self) -> None:
+        """Go on where a tear-down was interrupted."""
+        person = self.person
+        successor = self.cluster.sites.get(person.successor)
+        if successor is not None and successor.trouble:
+            # Whoever tears down one side relies on the other one alone.
+            self.disaster = successor.peer.torn
+            person.successor = ""
+        elif all(site.up or site.torn or site.trouble for site in self.cluster.sites.values()):
+            await person.finish_tear_down()
+
     async def _mend_failed(self, site: Site) -> None:
         """Give a failed side a new disk; before that the other side leads."""
         peer = site.peer
@@ -90,8 +108,8 @@ class Mender:
             await self.person.promote_by_force(peer)
         self.oracle.look()
         self.oracle.replaced(site)
+        self.person.atlas.forget(site.name)
         await site.replace()
-        await site.boot()
 
     async def _appoint(self) -> None:
         """Nobody leads: finish the planned failover, or take it back."""
@@ -112,6 +130,7 @@ class Mender:
         ]
         if candidates:
             longest = max(candidates, key=lambda site: site.replica.core.log.durable_lsn)  # type: ignore[union-attr]
+            self.person.atlas.forget(longest.name)
             await self.person.promote_by_force(longest)
 
     async def _end_split(self) -> None:

@@ -47,6 +47,8 @@ class Note:
     absent: set[str] = attrs.field(factory=set)
     #: A person let go of it.
     given_up: bool = False
+    #: When its client heard that it is durable (virtual seconds).
+    acknowledged_at: float = 0.0
 
     @property
     def counts(self) -> bool:

@@ -16,11 +16,14 @@ The oracle looks into replicas and changes nothing.
 
 from __future__ import annotations
 
+from typing import Any
+
 from srshell.engine.overlay import patch
 from srshell.engine.replica import Replica
 from srshell.model.errors import SrError
-from srshell.model.replica import Era, Flow, OnPeerLoss, ReplicaData, ReplicaRole
-from srshell.simulation.cluster import Cluster, Site
+from srshell.model.replica import Era, OnPeerLoss, ReplicaData, ReplicaRole
+from srshell.simulation.claims import Claims, link_of
+from srshell.simulation.cluster import REPLICAS, Cluster, Site
 from srshell.simulation.notes import Note, Notebook, Outcome
 from srshell.simulation.views import View, describe, era_of
 from srshell.simulation.workload import SECTOR_BYTES, Damage, numbers
@@ -42,18 +45,58 @@ class Oracle:
         #: A person let a primary lead alone that could not tell its peer: evidence is void.
         self.overridden = False
         self._cluster = cluster
+        self._sites = list(cluster.sites.values())
         self._places: dict[tuple[Era, int], Note] = {}
         self._roles: dict[str, ReplicaRole] = {}
-        self._newest: dict[str, Note] = {}
+        #: The newest write that each side acknowledged.
+        self.newest: dict[str, Note] = {}
         self._life_lsn: dict[Replica, int] = {}
-        #: Sides with a new disk that holds nothing yet.
-        self._replaced: set[str] = set()
+        #: Sides that some write is absent from.
+        self._lacking: set[str] = set()
+        #: Sides with a new disk that holds nothing yet, and how many links the other side had had.
+        self.replaced_sides: dict[str, object] = {}
+        self.claims = Claims(cluster, self)
+        self._seen: list[tuple[Any, ...] | None] = [None, None]
+        #: The first promise that was broken.
+        self.violation: Violation | None = None
         cluster.on_open.append(self._opened)
 
     def fail(self, text: str) -> None:
         """Raise a violation with the moment and what both sides say."""
         sides = "\n".join(describe(site) for site in self._cluster.sites.values())
-        raise Violation(f"at {self._cluster.loop.time():.6f} s: {text}\n{sides}")
+        violation = Violation(f"at {self._cluster.loop.time():.6f} s: {text}\n{sides}")
+        self.violation = self.violation or violation
+        raise violation
+
+    def glance(self) -> None:
+        """Look again if anything moved since the last event; called after every one."""
+        if self.violation is not None:
+            raise self.violation
+        moved = False
+        for index, site in enumerate(self._sites):
+            replica = site.replica
+            if replica is None:
+                continue
+            core, link = replica.core, replica.peer_link
+            source = core.source
+            now = (
+                core.superblocks.current,
+                core.log.durable_lsn,
+                link.state,
+                link.flow,
+                replica.committer.sealed_by,
+                core.failure,
+                source,
+                None if source is None else (source.phase, source.acked_lsn, source.confirmed_lsn),
+            )
+            if now != self._seen[index]:
+                before = self._seen[index]
+                if before is not None and core.log.durable_lsn < before[1]:
+                    self._cluster.loop.reached("log: rolled back, or begun anew")
+                self._seen[index] = now
+                moved = True
+        if moved:
+            self.look()
 
     # --- what sides have ------------------------------------------------------------------------
 
@@ -90,6 +133,7 @@ class Oracle:
         superblock = core.superblock
         era = era_of(superblock.history, lsn)
         note.outcome, note.lsn, note.era = Outcome.ACKNOWLEDGED, lsn, era
+        note.acknowledged_at = self._cluster.loop.time()
         self.acknowledged_count += 1
         if era is None:
             self.fail(f"LSN {lsn} belongs to no era")
@@ -97,21 +141,26 @@ class Oracle:
         other = self._places.setdefault((era, lsn), note)
         if other is not note:
             self.fail(f"writes {other.number} and {note.number} both got LSN {lsn} of {era}")
+        if era.epoch.creator != REPLICAS[site.name]:
+            self.fail(f"write {note.number} was acknowledged in the reign of another side")
+        if superblock.role is not ReplicaRole.PRIMARY:
+            self.fail(f"write {note.number} was acknowledged by a {superblock.role.value}")
         if lsn > core.log.durable_lsn:
             self.fail(f"write {note.number} was acknowledged before its own log held LSN {lsn}")
-        self._newest[site.name] = note
+        self.newest[site.name] = note
         note.alone = superblock.alone
         peer = site.peer.view
         held = peer is not None and peer.holds(note.lsn, note.era)
         if not note.alone and (peer is None or not held):
             self.fail(f"write {note.number} was acknowledged with LSN {lsn} in one log alone")
         if not held and peer is not None and peer.superblock.role is ReplicaRole.PRIMARY:
-            note.absent.add(site.peer_name)
+            self._lacks(site.peer_name, note)
 
     def unknown(self, notes: list[Note]) -> None:
         """The client cannot know what became of it."""
         for note in notes:
-            note.outcome = Outcome.UNKNOWN
+            if note.outcome is Outcome.PENDING:
+                note.outcome = Outcome.UNKNOWN
         self._cluster.loop.record("client", notes[0].number, "unknown")
 
     def refused(self, notes: list[Note], error: SrError) -> None:
@@ -159,6 +208,8 @@ class Oracle:
 
     def look(self) -> None:
         """Compare what both sides are with what they say; follow changes of roles."""
+        if all(site.replica is not None and site.replica.peer_link.split for site in self._sites):
+            self._cluster.loop.reached("split: known to both sides")
         for site in self._cluster.sites.values():
             view = site.view
             if view is None:
@@ -173,14 +224,17 @@ class Oracle:
             elif role is ReplicaRole.SECONDARY and not view.superblock.yields:
                 self._forget_absences(site)
             if site.up:
-                self._check_claims(site, view)
-            newest = self._newest.get(site.peer_name)
+                self.claims.check(site, view)
+            newest = self.newest.get(site.peer_name)
             if newest is not None and self._excludes_a_loss(view):
                 self._check_evidence(site, view, newest)
 
     def _promoted(self, site: Site, view: View) -> None:
         """What the new primary lacks was acknowledged by the other side alone."""
         self._cluster.loop.record("oracle", site.name, "promoted")
+        self._cluster.loop.reached("role: promoted")
+        if view.superblock.data is not ReplicaData.CONSISTENT:
+            self.fail(f"{site.name} was promoted with data {view.superblock.data.value}")
         for note in self.notes:
             if not note.counts or site.name in note.absent:
                 continue
@@ -192,7 +246,12 @@ class Oracle:
                 continue
             if not note.alone:
                 self.fail(f"{site.name} was promoted without write {note.number}, LSN {note.lsn}")
-            note.absent.add(site.name)
+            self._lacks(site.name, note)
+
+    def _lacks(self, side: str, note: Note) -> None:
+        """A side's own history does not have this write."""
+        note.absent.add(side)
+        self._lacking.add(side)
 
     def check_evidence(self, site: Site) -> bool:
         """Say whether a secondary's superblock excludes that its promotion loses anything."""
@@ -220,6 +279,7 @@ class Oracle:
     def _demoted(self, site: Site, view: View) -> None:
         """A primary that follows now gave up only what a person let go of."""
         self._cluster.loop.record("oracle", site.name, "demoted", view.superblock.yields)
+        self._cluster.loop.reached("role: demoted")
         for note in self.notes:
             if not note.counts or site.peer_name not in note.absent:
                 continue
@@ -231,53 +291,47 @@ class Oracle:
 
     def _forget_absences(self, site: Site) -> None:
         """A side that follows gets everything that the other has."""
-        for note in self.notes:
-            note.absent.discard(site.name)
+        if site.name in self._lacking:
+            self._lacking.discard(site.name)
+            for note in self.notes:
+                note.absent.discard(site.name)
 
     def replaced(self, site: Site) -> None:
         """A person threw away this side's disk: what only it had is gone."""
         self._roles[site.name] = ReplicaRole.SECONDARY
-        self._replaced.add(site.name)
+        self.replaced_sides[site.name] = link_of(site.peer)
         for note in self.notes:
             if note.counts and site.peer_name in note.absent:
                 note.given_up = True
             note.absent.discard(site.name)
+        self._lacking.discard(site.name)
+
+    def check_plain(self, site: Site) -> None:
+        """A side that was torn down holds in its volumes what it held in volumes and log."""
+        for volume, size_bytes in enumerate(self._cluster.shape.volumes):
+            data = site.disk.image(site.volume_path(volume)).read(0, size_bytes)
+            floors = self.floors(site.name, volume, 0, size_bytes // SECTOR_BYTES)
+            self._judge(f"{site.name}, torn down", volume, 0, data, floors)
+
+    def parted(self, successor: Site) -> None:
+        """The partnership is over; what the successor holds is what there is."""
+        for note in self.notes:
+            if note.counts and successor.name in note.absent:
+                note.given_up = True
+            note.seen, note.alone, note.lsn, note.era = note.counts, False, 0, None
+            note.absent.clear()
+        self._lacking.clear()
+        self.newest.clear()
+        self.claims.forget()
+        self.replaced_sides = {successor.peer_name: None}
+        self._roles = {successor.name: ReplicaRole.PRIMARY}
+        self.overridden = False
 
     def check_disaster(self, site: Site) -> None:
         """A side may be the only one with usable data only if it said so."""
         view = site.view
         if view is not None and not view.superblock.alone:
             self.fail(f"{site.name} failed and its peer has nothing, but it said it is not alone")
-
-    def _check_claims(self, site: Site, view: View) -> None:
-        """In sync is said only when the peer holds all that was acknowledged."""
-        replica = site.replica
-        assert replica is not None
-        source = replica.core.source
-        superblock = view.superblock
-        if source is None or superblock.role is not ReplicaRole.PRIMARY:
-            return
-        protected = not superblock.alone
-        live = replica.peer_link.lead is not None and replica.report().flow is Flow.LIVE
-        if live and not protected:
-            self.fail(f"{site.name} says LIVE but may acknowledge alone")
-        if not protected:
-            return
-        peer = site.peer.view
-        if peer is None or peer.failed or peer.superblock.role is ReplicaRole.PRIMARY:
-            return
-        if peer.superblock.data is ReplicaData.CONSISTENT:
-            self._replaced.discard(site.peer_name)
-        elif site.peer_name in self._replaced and not live:
-            return
-        if peer.superblock.data is not ReplicaData.CONSISTENT:
-            data = peer.superblock.data.value
-            self.fail(f"{site.name} counts on a peer whose data is {data}")
-        newest = self._newest.get(site.name)
-        if newest is not None and newest.counts and not peer.holds(newest.lsn, newest.era):
-            self.fail(
-                f"{site.name} counts on a peer that lacks write {newest.number}, LSN {newest.lsn}"
-            )
 
     # --- what is on the disks -------------------------------------------------------------------
 

@@ -39,6 +39,14 @@ ACTIONS: Final = {
     "give up": 3,
     "verify": 2,
     "seal": 1,
+    "flap": 2,
+    "freeze": 3,
+    "clock": 2,
+    "rot": 2,
+    "lie": 3,
+    "bad disk": 1,
+    "new disk": 1,
+    "tear down": 2,
 }
 _FAULTS: Final = (
     ("EIO", "sync"),
@@ -50,6 +58,17 @@ _FAULTS: Final = (
     ("ENOSPC", "punch"),
     ("SHORT", "write"),
     ("SHORT", "read"),
+)
+_LIES: Final = ("LIE", "LIE", "LOST", "MISDIRECTED")
+#: Jumps of a wall clock, in seconds.
+_JUMPS: Final = (-86_400, -3600, -30, -2, 2, 30, 3600, 86_400)
+#: Sizes of data volumes, in bytes: few, many, odd, and large beside the log.
+_VOLUMES: Final = (
+    (96 << 10, (40 << 10) + 1536),
+    (96 << 10, (40 << 10) + 1536),
+    (128 << 10,),
+    (48 << 10, 24 << 10, (20 << 10) + 512, 8 << 10),
+    (640 << 10, 128 << 10),
 )
 
 
@@ -100,16 +119,20 @@ def draw_plan(seed: int) -> Plan:
     random = Random(f"{seed}/plan")
     duration_seconds = random.choice((1.5, 3.0, 4.0))
     shape = Shape(
+        volumes=random.choice(_VOLUMES),
         ring_bytes=random.choice((96, 128, 160, 320)) << 10,
         on_peer_loss=random.choice(tuple(OnPeerLoss)),
-        seeded=random.random() < 0.15,
+        seeded=random.random() < 0.2,
         harsh=random.random() < 0.5,
+        used=random.random() < 0.3,
+        checksums=random.random() < 0.8,
     )
     clients = random.choice((1, 2, 4, 8))
     habits = Habits(
         clients=clients,
         operations_max=random.choice((60, 110, 160)),
         pause_seconds=clients * duration_seconds / random.choice((80, 120, 200)),
+        impatient_share=random.choice((0.0, 0.0, 0.1)),
         hot_share=random.choice((0.2, 0.5, 0.8)),
         read_share=random.choice((0.05, 0.15, 0.3)),
         trim_share=random.choice((0.0, 0.1, 0.3)),
@@ -145,7 +168,11 @@ def _draw_step(random: Random, action: str, duration_seconds: float) -> Step:
         seconds=random.choice((0.02, 0.2, 0.4, 1.0)) * random.uniform(0.5, 1.5),
         patience_seconds=random.choice((0.0, 0.0, 0.0, 0.002, 0.05)),
     )
-    if action == "fault":
+    if action == "clock":
+        return attrs.evolve(step, count=random.choice(_JUMPS))
+    if action == "lie":
+        return attrs.evolve(step, kind=random.choice(_LIES), count=random.choice((1, 2, 5, 20)))
+    if action in {"fault", "bad disk"}:
         kind, operation = random.choice(_FAULTS)
         return attrs.evolve(
             step,

@@ -167,6 +167,7 @@ class SimLink:
         """Put a message on its way; see `Link.send`."""
         self._check_open()
         data = b"".join(encode_message(message, payload))
+        self._network.loop.reached(f"wire: {type(message).__name__}")
         random = self._network.random
         if random.randrange(self._network.split_one_in) == 0:
             cut = random.randrange(1, len(data))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Coroutine
+from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,6 +77,8 @@ class Habits:
     hot_share: float = 0.5
     read_share: float = 0.15
     trim_share: float = 0.1
+    #: Share of operations whose client goes away before it hears of them.
+    impatient_share: float = 0.0
 
 
 class Clients:
@@ -145,13 +148,19 @@ class Clients:
         choice = random.random()
         replica = site.replica
         assert replica is not None
+        end = first + count
+        work: Coroutine[Any, Any, object]
         if choice < habits.read_share:
-            await self.read(site, replica, volume, first, first + count)
+            work = self.read(site, replica, volume, first, end)
         elif choice < habits.read_share + habits.trim_share:
-            kind = random.choice(("zero", "trim"))
-            await self.write(site, replica, kind, volume, first, first + count)
+            work = self.write(site, replica, random.choice(("zero", "trim")), volume, first, end)
         else:
-            await self.write(site, replica, "write", volume, first, first + count)
+            work = self.write(site, replica, "write", volume, first, end)
+        if random.random() < habits.impatient_share:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(work, random.uniform(0.0, 0.01))
+        else:
+            await work
 
     async def write(
         self, site: Site, replica: Replica, kind: str, volume: int, first: int, end: int
@@ -174,8 +183,12 @@ class Clients:
 
         try:
             await site.ask(work)
-        except SiteDown:
-            oracle.unknown(notes)
+        except (SiteDown, asyncio.CancelledError) as error:
+            if notes[0].number:
+                oracle.unknown(notes)
+            if isinstance(error, asyncio.CancelledError):
+                self._cluster.loop.reached("client: went away")
+                raise
         except SrError as error:
             if error.code in _REFUSALS:
                 oracle.refused(notes, error)
