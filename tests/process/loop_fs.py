@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import attrs
@@ -73,7 +74,7 @@ class LoopDisk:
 
     def turn_read_only(self) -> None:
         """Take no more writes, as after an error of the disk; files stay open."""
-        _run("mount", "-o", "remount,ro,abort", self.mounted)
+        _run("mount", "-o", "remount,abort", self.mounted)
 
     def cut_power(self) -> None:
         """Lose every byte that was not synced; all later calls fail until it is mounted anew."""
@@ -109,11 +110,13 @@ def site_disks(folder: Path, arrays: tuple[str, ...], size_bytes: int) -> Iterat
     """Mount a disk for each array: its pool, and all that its site remembers, are on it."""
     sites = folder / "sites"
     sites.mkdir()
+    parent = MEMORY if MEMORY.is_dir() else folder
     with ExitStack() as stack:
+        images = Path(stack.enter_context(TemporaryDirectory(prefix="srshell-", dir=parent)))
         disks = []
         for array in arrays:
             pool = folder / f"pool{array}"
-            disk = mounted_disk(folder / f"disk{array}", pool, size_bytes)
+            disk = mounted_disk(images / array, pool, size_bytes)
             disks.append(stack.enter_context(disk))
             (pool / "site").mkdir(mode=0o700)
             (sites / array).symlink_to(pool / "site")

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
 import attrs
 
+from srshell.model.errors import SrError
 from srshell.model.replica import Flow, ReplicaData
 from tests.process import harm
 from tests.process.claims import Watch
@@ -53,35 +55,44 @@ def points(faults: tuple[str, ...]) -> Iterator[Point]:
             yield Point(array, Tampering(call, fault, nth), opening)
 
 
-async def kill_at(pair: Pair, load: Load, point: Point) -> bool:
-    """Let a site be killed at a call, and start again as it is; whether the call was reached."""
+class Passed(Enum):
+    """What a site made of a point."""
+
+    MISSED = "so many calls were not made"
+    ENDED = "the process has ended"
+    REFUSED = "the replica could not be opened, and nothing was changed"
+    FAILED = "the replica has failed"
+
+
+async def kill_at(pair: Pair, point: Point) -> Passed:
+    """Let a site be killed at a call, and start again as it is."""
     traced = await tampered(pair, point)
-    reached = await passed(pair, load, point, traced)
-    if not reached:
+    what = await passed(pair, point, traced)
+    if what is Passed.MISSED:
         await pair.kill([point.array])
     await pair.live()
-    return reached
+    return what
 
 
-async def fail_at(folder: Path, point: Point) -> bool:
-    """Let a call of a site fail, see what the site makes of it; whether the call was reached."""
+async def fail_at(folder: Path, point: Point) -> Passed:
+    """Let a call of a site fail, see what the site makes of it."""
     async with open_pair(folder, pace=RESTLESS) as pair, Watch(pair):
         async with Load(pair.ledger, pair.target, pair.places()) as load:
             await load.more(20)
             traced = await tampered(pair, point)
-            reached = await passed(pair, load, point, traced)
-            if reached:
+            what = await passed(pair, point, traced)
+            if what is Passed.FAILED:
                 await stays_failed(pair, point)
-                await load.more(10)
-            else:
+            elif what is not Passed.ENDED:
                 await pair.kill([point.array])
-        if not reached:
+            await load.more(10)
+        if what is not Passed.FAILED:
             await pair.check()
-            return False
+            return what
         site, volume = pair.target()
         problems = pair.ledger.problems(await site.read(volume, 0, pair.size_bytes))
         assert not problems, (str(point), problems[:5])
-        return True
+        return what
 
 
 async def tampered(pair: Pair, point: Point) -> Traced:
@@ -94,21 +105,30 @@ async def tampered(pair: Pair, point: Point) -> Traced:
     return traced
 
 
-async def passed(pair: Pair, load: Load, point: Point, traced: Traced) -> bool:
+async def passed(pair: Pair, point: Point, traced: Traced) -> Passed:
     """Wait until the call was reached, or writers have done enough; tell which."""
     enough = pair.ledger.acknowledged + _ENOUGH_WRITES
 
-    async def look() -> str | None:
+    async def look() -> Passed | None:
         if traced.ended:
-            return "reached"
+            return Passed.ENDED
         report = await pair.report(point.array)
-        if report is not None and report.failure:
-            return "reached"
+        if report is None:
+            return Passed.REFUSED if await refused(pair, point.array) else None
+        if report.failure:
+            return Passed.FAILED
         done = pair.ledger.acknowledged >= enough
-        live = report is not None and report.flow is Flow.LIVE
-        return "not reached" if done and live else None
+        return Passed.MISSED if done and report.flow is Flow.LIVE else None
 
-    return await until(look, f"{point} is passed") == "reached"
+    return await until(look, f"{point} is passed")
+
+
+async def refused(pair: Pair, array: str) -> bool:
+    """Whether a site runs, and says that it could not open what it has."""
+    try:
+        return bool((await pair.site(array).describe()).problems)
+    except SrError:
+        return False
 
 
 async def stays_failed(pair: Pair, point: Point) -> None:

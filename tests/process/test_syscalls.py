@@ -16,7 +16,7 @@ from tests.process.claims import Watch
 from tests.process.load import Load
 from tests.process.pair import RESTLESS, open_pair
 from tests.process.scenes import Scene
-from tests.process.sweep import ERRORS, KILL, Point, fail_at, kill_at
+from tests.process.sweep import ERRORS, KILL, Passed, Point, fail_at, kill_at
 from tests.process.tracer import Tampering
 
 
@@ -34,7 +34,7 @@ def killed(array: str) -> Scene:
             async with Load(pair.ledger, pair.target, pair.places()) as load:
                 await load.more(20)
                 for point in points:
-                    assert await kill_at(pair, load, point), point
+                    assert await kill_at(pair, point) is Passed.ENDED, point
             await pair.check()
 
     return scene
@@ -45,7 +45,7 @@ def failed(array: str, call: str, error: str, nth: int) -> Scene:
 
     async def scene(folder: Path) -> None:
         point = Point(array, Tampering(call, ERRORS[error], nth))
-        assert await fail_at(folder, point), point
+        assert await fail_at(folder, point) is Passed.FAILED, point
 
     return scene
 

@@ -33,8 +33,7 @@ async def calls(numbers: range, folder: Path, figures: Figures) -> None:
         if point.tampering.fault != KILL:
             place = folder / str(index)
             place.mkdir()
-            reached = await fail_at(place, point)
-            figures.update(points=1, failed=int(reached))
+            figures.update(["points", (await fail_at(place, point)).name.lower()])
 
 
 async def kill_at_each(deadly: list[Point], folder: Path, figures: Figures) -> None:
@@ -45,8 +44,7 @@ async def kill_at_each(deadly: list[Point], folder: Path, figures: Figures) -> N
         async with Load(pair.ledger, pair.target, pair.places()) as load:
             await load.more(20)
             for point in deadly:
-                reached = await kill_at(pair, load, point)
-                figures.update(points=1, killed=int(reached))
+                figures.update(["points", (await kill_at(pair, point)).name.lower()])
         await pair.check()
         figures["acked_writes"] += pair.ledger.acknowledged
 

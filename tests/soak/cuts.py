@@ -17,7 +17,7 @@ from typing import Final
 from tests.process.claims import Watch
 from tests.process.drill import Figures, pieces, run
 from tests.process.load import Load
-from tests.process.loop_fs import MEMORY, site_disks
+from tests.process.loop_fs import site_disks
 from tests.process.pair import ARRAYS, RESTLESS, open_pair
 from tests.process.power import DISK_BYTES, lose_power
 from tests.soak.kills import moment, writers
@@ -46,4 +46,4 @@ async def cuts(numbers: range, folder: Path, figures: Figures) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(cuts, __doc__, MEMORY if MEMORY.is_dir() else None))
+    sys.exit(run(cuts, __doc__))
