@@ -66,14 +66,20 @@ class Terminal:
         self.process.send(text)
 
 
-@pytest.fixture
-def fabric(tmp_path: Path) -> Iterator[SyncFabric]:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the fabric and its arrays lie; short, because the paths of sockets are limited."""
+    return tmp_path_factory.mktemp("t")
+
+
+@pytest.fixture(scope="module")
+def fabric(place: Path) -> Iterator[SyncFabric]:
     """PriRG and RecRG in sync, on files."""
     for name in ("east", "west"):
-        (tmp_path / name).mkdir()
-    with srshell.connect(tmp_path / "fabric") as client:
-        client.discover(tmp_path / "east", "ClusterA", site="redmond")
-        client.discover(tmp_path / "west", "ClusterB", site="bellevue")
+        (place / name).mkdir()
+    with srshell.connect(place / "fabric") as client:
+        client.discover(place / "east", "ClusterA", site="redmond")
+        client.discover(place / "west", "ClusterB", site="bellevue")
         for array in client.arrays():
             client.classify(f"{array.name}/{array.pools[0].name}", "gold")
         client.pair("ClusterA", "ClusterB")
@@ -87,18 +93,23 @@ def fabric(tmp_path: Path) -> Iterator[SyncFabric]:
         client.stop_owner()
 
 
-@pytest.fixture
-def terminal(fabric: SyncFabric, tmp_path: Path) -> Iterator[Terminal]:
+def _dash(place: Path, *words: str) -> pexpect.spawn[bytes]:
     """`srshell dash` as a person starts it."""
     environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
     environment.pop("NO_COLOR", None)
-    process: pexpect.spawn[bytes] = pexpect.spawn(
+    return pexpect.spawn(
         sys.executable,
-        ["-m", "srshell", "--fabric", str(tmp_path / "fabric"), "dash"],
+        ["-m", "srshell", "--fabric", str(place / "fabric"), "dash", *words],
         dimensions=(LINES, COLUMNS),
         env=environment,
         timeout=_PATIENCE_SECONDS,
     )
+
+
+@pytest.fixture
+def terminal(fabric: SyncFabric, place: Path) -> Iterator[Terminal]:
+    """The dashboard, and a record of what it hears."""
+    process = _dash(place, "--every", "0.25", "--record", str(place / "record"))
     yield Terminal(process)
     process.close(force=True)
 
@@ -135,3 +146,25 @@ def test_a_person_watches_and_fails_over(fabric: SyncFabric, terminal: Terminal)
     terminal.process.expect(pexpect.EOF)
     terminal.process.wait()
     assert terminal.process.exitstatus == 0
+
+
+def test_a_terminal_that_stops_reading_holds_nothing_up(
+    fabric: SyncFabric, terminal: Terminal, place: Path
+) -> None:
+    """Behind a dead line the dashboard goes on listening; a line that lives shows the newest."""
+    terminal.see("● connected")
+    for number in range(120):
+        terminal.type("12345"[number % 5])
+    heard = _lines(place / "record")
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while _lines(place / "record") < heard + 6:
+        assert time.monotonic() < end, "it hears nothing while its terminal does not read"
+        fabric.status()
+    terminal.type("3")
+    terminal.see("Volumes (4)", "PV", "RL")
+    terminal.type("q")
+    terminal.process.expect(pexpect.EOF)
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n")

@@ -5,6 +5,7 @@ Always true:
 (1) The view is changed by what is heard, here alone; screens only read it.
 (2) Nothing that a person does here is anything but a command of the registry.
 (3) No fault of ours ends it: what was not foreseen is shown as SR9999.
+(4) A terminal that does not read, or reads slowly, holds nothing up: frames are left out.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import attrs
+from rich.console import RenderableType
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -43,6 +45,8 @@ from srshell_tui.wizard_sheet import WizardSheet, error_page
 
 #: A terminal that has more writes than this before it is behind.
 _BACKLOG_MAX: Final = 2
+#: How long after a frame that was left out the terminal is looked at again, in seconds.
+_OWED_SECONDS: Final = 0.1
 _PERIOD_SECONDS_MIN: Final = 0.25
 _PERIOD_SECONDS_MAX: Final = 8.0
 
@@ -87,6 +91,7 @@ class Dashboard(App[int], inherit_bindings=False):
         self.board = Board(look or Look())
         self.message = ""
         self.drawn = self.skipped = 0
+        self._owes = False
         self._listening = view is None
         self.link = Link(options.place, start=options.start, options=options.owner,
                          period_seconds=options.period_seconds)  # fmt: skip
@@ -145,16 +150,36 @@ class Dashboard(App[int], inherit_bindings=False):
     def redraw(self) -> None:
         """Draw the upper screen again, where it differs."""
         if self.is_running and self.screen_stack and isinstance(self.screen, Sheet):
-            self.screen.redraw(patient=True)
+            self.screen.redraw()
 
-    def may_draw(self) -> bool:
-        """Whether the terminal has taken what was written before."""
-        # Textual's writer blocks the whole loop when its queue is full; it says so nowhere else.
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Write to the terminal, unless it has not taken what was written before.
+
+        Textual's writer blocks the whole loop once its queue is full; so nothing is queued behind
+        what waits, and the whole screen is painted once the terminal reads again.
+        """
+        if renderable is not None and not self._terminal_reads():
+            self.skipped += 1
+            if not self._owes:
+                self._owes = True
+                self.set_timer(_OWED_SECONDS, self._pay)
+            return
+        self.drawn += renderable is not None
+        super()._display(screen, renderable)
+
+    def _pay(self) -> None:
+        """Paint what was left out, now or a little later."""
+        self._owes = not self._terminal_reads()
+        if self._owes:
+            self.set_timer(_OWED_SECONDS, self._pay)
+        else:
+            self.refresh()
+
+    def _terminal_reads(self) -> bool:
+        """Whether nearly everything that was written has been taken."""
         writer = getattr(self._driver, "_writer_thread", None)
         queue = getattr(writer, "_queue", None)
-        free = queue is None or queue.qsize() <= _BACKLOG_MAX
-        self.drawn, self.skipped = self.drawn + free, self.skipped + (not free)
-        return free
+        return queue is None or queue.qsize() <= _BACKLOG_MAX
 
     def link_text(self) -> str:
         """How the link and the terminal are doing."""

@@ -1,10 +1,7 @@
-"""What all Textual screens of the dashboard share: a paper, a line to type on, when to draw.
+"""What all Textual screens of the dashboard share: a paper, and a line to type on.
 
-Always true:
-
-(1) A screen shows what its `drawing` says of the present scene, and only where that differs from
-    what is shown.
-(2) While the terminal does not take what was written, nothing is added: a frame is left out.
+Always true: a screen shows what its `drawing` says of the present scene, and is painted only where
+that differs from what is shown.
 """
 
 from __future__ import annotations
@@ -67,13 +64,10 @@ class Sheet(Screen[None], inherit_bindings=False):
     def drawing(self) -> Drawing:
         """What is to be seen now."""
 
-    def redraw(self, *, patient: bool = False) -> None:
-        """Draw; a patient caller waits for the next time when the terminal is behind."""
-        if not self.is_mounted or self.size.width == 0:
-            return
-        if patient and not self.dashboard.may_draw():
-            return
-        self.paper.show(self.drawing())
+    def redraw(self) -> None:
+        """Draw what is to be seen now, where it differs."""
+        if self.is_mounted and self.size.width:
+            self.paper.show(self.drawing())
 
     def on_mount(self) -> None:
         """Draw for the first time."""
