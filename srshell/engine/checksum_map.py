@@ -59,6 +59,7 @@ class ChecksumMap:
         self.writing = asyncio.Lock()
         #: Called with words about each page that could not be read.
         self.on_damage: Callable[[str], None] = lambda _: None
+        self._damage: list[str] = []
         self._zero = block_checksum(_ZERO_BLOCK)
 
     def keeps(self, volume: int) -> bool:
@@ -99,7 +100,8 @@ class ChecksumMap:
             if data != _BLANK:
                 self._stale.add((volume, page))
                 name = self._volumes[volume].name
-                self.on_damage(f"checksum page {page} of {name}: {error}")
+                self._damage.append(f"checksum page {page} of {name}: {error}")
+                self.on_damage(self._damage[-1])
             return new_checksums()
         self._generation = max(self._generation, generation)
         return found
@@ -165,6 +167,11 @@ class ChecksumMap:
         await self.load(volume, blocks)
         for block in blocks:
             self.put(volume, block, UNKNOWN)
+
+    def met_damage(self) -> list[str]:
+        """Return what was found damaged since this was asked last: it is being written anew."""
+        damage, self._damage = self._damage, []
+        return damage
 
     async def touch(self, volume: int, page: int) -> None:
         """Write a page that is damaged on disk again, or as unknown if memory does not have it."""

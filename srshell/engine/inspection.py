@@ -59,6 +59,8 @@ async def inspect(core: Core, first_lsn: int) -> Inspection:
         async with core.checksums.writing:
             await _checksums(core, found, volume)
     await _frames(core, found, first_lsn)
+    met = core.checksums.met_damage()
+    found.damage += [text for text in met if text not in found.damage]
     return found
 
 
