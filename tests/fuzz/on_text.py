@@ -5,6 +5,7 @@ Always true: what is shown holds no character that does something, and no markup
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import random
@@ -51,8 +52,7 @@ class TextTarget:
     name = "text"
 
     def __init__(self) -> None:
-        reports = all_reports(_MARK)
-        self._reports = [json.loads(encode(report)) for _, report in sorted(reports.items())]
+        self._reports = _marked_reports()
 
     def seeds(self) -> Sequence[bytes]:
         """The corpus that the tests of every display use, too."""
@@ -133,5 +133,9 @@ def _filled(value: Any, text: str) -> Any:  # noqa: ANN401 - JSON
 
 def filled_reports(text: str) -> Iterator[Any]:
     """Every report as JSON, with the text in all its fields."""
-    for _, report in sorted(all_reports(_MARK).items()):
-        yield _filled(json.loads(encode(report)), text)
+    return (_filled(report, text) for report in _marked_reports())
+
+
+@functools.cache
+def _marked_reports() -> tuple[Any, ...]:
+    return tuple(json.loads(encode(r)) for _, r in sorted(all_reports(_MARK).items()))

@@ -146,7 +146,7 @@ _WRONG = {
 
 def _wrong(row: Report) -> str:
     """One range that is not as it should be."""
-    what, why = _WRONG[row["wrong"]]
+    what, why = _WRONG.get(row["wrong"], (row["wrong"], ""))
     if row.get("repaired"):
         ending = "mended"
     elif row.get("proven"):
