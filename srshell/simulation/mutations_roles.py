@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from srshell.codec.messages import Hello
-from srshell.engine import handshake, role_changes
+from srshell.engine import handshake, peer_link, role_changes
 from srshell.engine import replica as replica_module
 from srshell.engine.core import Core
 from srshell.engine.peer_link import PeerLink
@@ -150,7 +150,10 @@ def let_a_stranger_in() -> list[Change]:
     def unchecked(self: Any, hello: Hello) -> Standing:  # noqa: ANN401
         return hello.standing
 
-    return [(handshake.Handshake, "_checked", unchecked)]
+    return [
+        (handshake.Handshake, "_checked", unchecked),
+        (peer_link, "is_for", lambda superblock, hello: True),
+    ]
 
 
 @plants("old-tail", "P3", "who follows drops its own tail")

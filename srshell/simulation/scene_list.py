@@ -46,6 +46,11 @@ SCENES: Final[dict[str, Scene]] = {
     "dark copies": Scene(copies.dark_copies, attrs.evolve(SMALL, harsh=True)),
     "behind the reader": Scene(copies.behind_the_reader, copies.LARGE, starts_by_itself=True),
     "dark at the end": Scene(copies.dark_at_the_end, attrs.evolve(copies.LARGE, harsh=True)),
+    "killed while comparing": Scene(
+        copies.killed_while_comparing,
+        attrs.evolve(copies.LARGE, seeded=True, harsh=True),
+        starts_by_itself=True,
+    ),
     "dark peer": Scene(
         copies.dark_peer, attrs.evolve(copies.LARGE, harsh=True), starts_by_itself=True
     ),

@@ -203,6 +203,9 @@ async def dark_primary(stage: Stage) -> None:
         if number % 2 == 0:
             stage.a.power_cut()
             await stage.boot(stage.a)
+        # These blocks are not marked yet: only the log names them, until the copy begins.
+        await stage.write(stage.a, 72, 24)
+        await stage.write(stage.a, 8 * number, 8, volume=1)
         replica = stage.replica(stage.a)
         stage.b.disk.slow_seconds = (0.01, 0.02)
         stage.join()
@@ -222,3 +225,31 @@ async def _copied_more(stage: Stage, link: PeerLink, before_bytes: int) -> None:
 
 async def _copying(stage: Stage, link: PeerLink) -> None:
     await stage.until(lambda: link.lead is not None and link.lead.copier is not None, "the copy")
+
+
+async def killed_while_comparing(stage: Stage) -> None:
+    """The peer is killed with stored blocks in its cache; then they are compared, and equal."""
+    await stage.a.boot()
+    for number in range(5):
+        await stage.write(stage.a, 100 * number, 24)
+    await stage.pause(0.2)
+    await stage.b.boot()
+    struck: list[Operation] = []
+
+    def kill(operation: Operation) -> None:
+        if operation.name == "write" and "volume" in operation.path:
+            struck.append(operation)
+            if len(struck) in {1, 3, 5}:
+                stage.b.kill()
+
+    stage.b.disk.after = kill
+    for site in (stage.a, stage.b):
+        await site.ask(stage.replica(site).start)
+    for _ in range(3):
+        await stage.until(lambda: not stage.b.up, "the stored block")
+        await stage.boot(stage.b)
+    stage.b.disk.after = None
+    await stage.in_step()
+    stage.b.power_cut()
+    await stage.boot(stage.b)
+    await stage.in_step()
