@@ -46,6 +46,11 @@ class Claims:
         #: it had been started, and what its clock was ahead.
         self._exposed: dict[str, tuple[float, int, float]] = {}
 
+        #: What each side looked like when it was last judged, and whether it promised that its peer
+        #: holds everything.
+        self._judged: dict[str, object] = {}
+        self._promised: dict[str, bool] = {}
+
     def forget(self) -> None:
         """A new partnership begins."""
         self._exposed.clear()
@@ -54,11 +59,28 @@ class Claims:
         """Judge a side that is up."""
         replica = site.replica
         assert replica is not None
-        if replica.core.source is None or view.superblock.role is not ReplicaRole.PRIMARY:
+        source = replica.core.source
+        if source is None or view.superblock.role is not ReplicaRole.PRIMARY:
             return
+        self._note_exposure(site)
+        core, link, peer = replica.core, replica.peer_link, site.peer.view
+        now = (
+            replica,
+            core.superblocks.current,
+            source.phase,
+            link.state,
+            link.flow,
+            replica.committer.sealed_by,
+            None if peer is None else (peer.superblock, peer.failed, site.peer.trouble),
+        )
+        if now == self._judged.get(site.name) and not (
+            site.name in self._exposed and self._promised.get(site.name)
+        ):
+            return  # LSNs moved; what is said of them did not
+        self._judged[site.name] = now
+        self._promised[site.name] = True
         report = replica.report()
         self._count(replica, report)
-        self._note_exposure(site)
         self._check_words(site, report)
         self._check_protection(site, view, report)
 
@@ -101,6 +123,7 @@ class Claims:
         rpo_seconds = derive_rpo_seconds(state, report, around)
         ready = derive_readiness(state, report, around).ready
         lacking = self._peer_lacks(site)
+        self._promised[site.name] = ready or rpo_seconds == 0.0 or not report.alone
         if (ready or rpo_seconds == 0.0) and lacking:
             said = f"{state.value}, RPO {rpo_seconds}, {'ready' if ready else 'not ready'}"
             self._oracle.fail(f"{site.name} says {said}, but its peer lacks {lacking}")

@@ -28,7 +28,7 @@ from typing import Any, Final, TypeVar
 
 from srshell.simulation.jobs import SimJob, call_site
 from srshell.simulation.process import CURRENT_PROCESS, LifeState, ProcessKilled, SimProcess
-from srshell.simulation.tasks import SimFuture, SimTask, SimTimer, drop, is_dead, park, where
+from srshell.simulation.tasks import SimFuture, SimTask, SimTimer, drop, is_dead, where
 
 T = TypeVar("T")
 
@@ -87,7 +87,6 @@ class SimLoop(BaseEventLoop):
         self._random = self.random("loop")
         self._tasks: list[SimTask] = []
         self._tasks_max = 256
-        self._dead: list[SimProcess] = []
         #: Processes that are stopped, as by SIGSTOP.
         self._frozen: set[SimProcess] = set()
         #: How often each rare thing happened.
@@ -136,7 +135,7 @@ class SimLoop(BaseEventLoop):
     def process(self, name: str) -> SimProcess:
         """Start a process; a restarted one is a new process of the same name."""
         random = self.random(f"process {name} {self.next_number()}")
-        return SimProcess(name, self, random, self._dead.append)
+        return SimProcess(name, self, random)
 
     def freeze(self, process: SimProcess) -> None:
         """Stop a process where it is, as SIGSTOP does; what happens to it waits for `thaw`."""
@@ -276,10 +275,13 @@ class SimLoop(BaseEventLoop):
             if handle._cancelled:
                 continue
             context = handle._context
-            if self._dead and is_dead(context):
-                continue
-            if self._frozen and park(handle, self._frozen):
-                continue
+            process = context.get(CURRENT_PROCESS)
+            if process is not None:
+                if process.state is not LifeState.ALIVE:
+                    continue
+                if process in self._frozen:
+                    process.parked.append(handle)
+                    continue
             self.events += 1
             try:
                 context.run(handle._callback, *handle._args)
@@ -312,7 +314,7 @@ class SimLoop(BaseEventLoop):
             timer._scheduled = False
             if timer._cancelled:
                 self._timer_cancelled_count -= 1
-            elif not (self._dead and is_dead(timer._context)):
+            elif not is_dead(timer._context):
                 self._now = max(self._now, when)
                 ready.append(timer)
         if not ready:

@@ -58,10 +58,11 @@ class Mender:
         if self.person.successor or any(site.torn for site in sites):
             await self._end_tear_down()
             return
-        for site in self.cluster.sites.values():
+        for site in sites:
             if not site.provided:
                 await site.replace()
                 return
+        for site in sites:
             if site.trouble:
                 await self._mend_failed(site)
                 return

@@ -16,8 +16,6 @@ The oracle looks into replicas and changes nothing.
 
 from __future__ import annotations
 
-from typing import Any
-
 from srshell.engine.overlay import patch
 from srshell.engine.replica import Replica
 from srshell.model.errors import SrError
@@ -25,7 +23,7 @@ from srshell.model.replica import Era, OnPeerLoss, ReplicaData, ReplicaRole
 from srshell.simulation.claims import Claims, link_of
 from srshell.simulation.cluster import REPLICAS, Cluster, Site
 from srshell.simulation.notes import Note, Notebook, Outcome
-from srshell.simulation.views import View, describe, era_of
+from srshell.simulation.views import Seen, View, describe, era_of
 from srshell.simulation.workload import SECTOR_BYTES, Damage, numbers
 
 
@@ -56,7 +54,7 @@ class Oracle:
         #: Sides with a new disk that holds nothing yet, and how many links the other side had had.
         self.replaced_sides: dict[str, object] = {}
         self.claims = Claims(cluster, self)
-        self._seen: list[tuple[Any, ...] | None] = [None, None]
+        self._seen = [Seen(site, cluster.loop) for site in self._sites]
         #: The first promise that was broken.
         self.violation: Violation | None = None
         cluster.on_open.append(self._opened)
@@ -73,27 +71,8 @@ class Oracle:
         if self.violation is not None:
             raise self.violation
         moved = False
-        for index, site in enumerate(self._sites):
-            replica = site.replica
-            if replica is None:
-                continue
-            core, link = replica.core, replica.peer_link
-            source = core.source
-            now = (
-                core.superblocks.current,
-                core.log.durable_lsn,
-                link.state,
-                link.flow,
-                replica.committer.sealed_by,
-                core.failure,
-                source,
-                None if source is None else (source.phase, source.acked_lsn, source.confirmed_lsn),
-            )
-            if now != self._seen[index]:
-                before = self._seen[index]
-                if before is not None and core.log.durable_lsn < before[1]:
-                    self._cluster.loop.reached("log: rolled back, or begun anew")
-                self._seen[index] = now
+        for seen in self._seen:
+            if seen.has_moved():
                 moved = True
         if moved:
             self.look()
@@ -330,7 +309,8 @@ class Oracle:
     def check_disaster(self, site: Site) -> None:
         """A side may be the only one with usable data only if it said so."""
         view = site.view
-        if view is not None and not view.superblock.alone:
+        thrown_away = site.peer_name in self.replaced_sides
+        if view is not None and not view.superblock.alone and not thrown_away:
             self.fail(f"{site.name} failed and its peer has nothing, but it said it is not alone")
 
     # --- what is on the disks -------------------------------------------------------------------

@@ -54,8 +54,6 @@ class SimProcess:
     name: str
     _loop: asyncio.AbstractEventLoop = attrs.field(repr=False)
     _random: Random = attrs.field(repr=False)
-    #: Called by the process's first death; shared by all processes of a loop.
-    _note_death: Callable[[SimProcess], None] = attrs.field(repr=False)
     state: LifeState = LifeState.ALIVE
     #: Operations that a dying process may still do before `ProcessKilled`.
     operations_left: int = attrs.field(default=0, init=False, repr=False)
@@ -99,7 +97,6 @@ class SimProcess:
         if not self.alive:
             return
         self.state = LifeState.DYING
-        self._note_death(self)
         for job in list(self.jobs):
             fate = self._random.randrange(3)
             # Never, wholly, or up to one of its first operations.

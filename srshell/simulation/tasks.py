@@ -13,7 +13,7 @@ from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from srshell.simulation.process import CURRENT_PROCESS, LifeState, SimProcess
+from srshell.simulation.process import CURRENT_PROCESS, LifeState
 
 if TYPE_CHECKING:
     from srshell.simulation.loop import SimLoop
@@ -62,15 +62,6 @@ def is_dead(context: Context) -> bool:
     """Say whether the process that a context belongs to has ended."""
     process = context.get(CURRENT_PROCESS)
     return process is not None and process.state is not LifeState.ALIVE
-
-
-def park(handle: Any, frozen: set[SimProcess]) -> bool:  # noqa: ANN401  (its context is private)
-    """Keep the event of a frozen process for later."""
-    process = handle._context.get(CURRENT_PROCESS)
-    if process not in frozen:
-        return False
-    process.parked.append(handle)
-    return True
 
 
 def drop(task: SimTask) -> None:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from srshell.engine.core import Core
-from srshell.model.replica import Era, Superblock
+from srshell.engine.replica import Replica
+from srshell.model.replica import Era, Flow, LinkState, Superblock
+from srshell.replication.source import Phase, Source
 
 if TYPE_CHECKING:
     from srshell.simulation.cluster import Site
+    from srshell.simulation.loop import SimLoop
 
 _FLAGS = ("alone", "peer_may_ack_alone", "unclean", "yields", "suspended")
 
@@ -41,6 +44,75 @@ class View:
         if not history or lsn <= history[0].start_lsn:
             return True  # older than what the history still lists
         return era_of(history, lsn) == era
+
+
+class Seen:
+    """What one side looked like when it was last looked at."""
+
+    __slots__ = (
+        "acked_lsn",
+        "confirmed_lsn",
+        "durable_lsn",
+        "failure",
+        "flow",
+        "link",
+        "loop",
+        "phase",
+        "replica",
+        "sealed_by",
+        "site",
+        "source",
+        "superblock",
+    )
+
+    def __init__(self, site: Site, loop: SimLoop) -> None:
+        """Begin with a side that was never up."""
+        self.site = site
+        self.loop = loop
+        self.replica: Replica | None = None
+        self.superblock: Superblock | None = None
+        self.source: Source | None = None
+        self.phase: Phase | None = None
+        self.link: LinkState | None = None
+        self.flow: Flow | None = None
+        self.failure = self.sealed_by = ""
+        self.durable_lsn = self.acked_lsn = self.confirmed_lsn = 0
+
+    def has_moved(self) -> bool:
+        """Say whether anything that matters changed since the last call, and remember it."""
+        replica = self.site.replica
+        if replica is None:
+            return False
+        core, link = replica.core, replica.peer_link
+        source, durable_lsn = core.source, core.log.durable_lsn
+        if (
+            replica is self.replica
+            and core.superblocks.current is self.superblock
+            and durable_lsn == self.durable_lsn
+            and source is self.source
+            and link.state is self.link
+            and link.flow is self.flow
+            and core.failure == self.failure
+            and replica.committer.sealed_by == self.sealed_by
+            and (
+                source is None
+                or (
+                    source.acked_lsn == self.acked_lsn
+                    and source.confirmed_lsn == self.confirmed_lsn
+                    and source.phase is self.phase
+                )
+            )
+        ):
+            return False
+        if replica is self.replica and durable_lsn < self.durable_lsn:
+            self.loop.reached("log: rolled back, or begun anew")
+        self.replica, self.superblock, self.source = replica, core.superblocks.current, source
+        self.durable_lsn, self.failure = durable_lsn, core.failure
+        self.link, self.flow, self.sealed_by = link.state, link.flow, replica.committer.sealed_by
+        if source is not None:
+            self.acked_lsn, self.confirmed_lsn = source.acked_lsn, source.confirmed_lsn
+            self.phase = source.phase
+        return True
 
 
 def era_of(history: tuple[Era, ...], lsn: int) -> Era | None:
