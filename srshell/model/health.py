@@ -141,10 +141,10 @@ def _measured_reasons(
 ) -> Iterator[HealthReason]:
     """What counters give cause to say."""
     if known.differing_blocks:
-        text = f"the last verification found {known.differing_blocks} wrong blocks"
+        text = f"wrong blocks found by the last verification: {known.differing_blocks}"
         yield HealthReason("blocks-differ", text)
     if known.damaged_places:
-        text = f"the last verification found {known.damaged_places} damaged places on a log volume"
+        text = f"damaged places on the log volumes: {known.damaged_places}"
         yield HealthReason("log-damaged", text)
     if known.verify_overdue_seconds:
         hours = known.verify_overdue_seconds / 3600

@@ -126,7 +126,7 @@ def _verify(report: Report) -> Page:
     compared, different = report["log_records_compared"], report["log_differences"]
     lines = [f"{compared} log records compared, {different} differ"]
     if report.get("repaired_blocks"):
-        lines.append(f"{report['repaired_blocks']} blocks were mended")
+        lines.append(f"blocks mended: {report['repaired_blocks']}")
     lines += [_wrong(row) for row in report.get("ranges", ())]
     lines += [f"damaged at the {text}" for text in report.get("damage", ())]
     if not report.get("past_cache", True):
@@ -163,7 +163,7 @@ def _verification(row: Report) -> list[str]:
         return []
     words = []
     if known["last_unix"] is not None:
-        found = "clean" if known["clean"] else f"{known['wrong_blocks']} blocks wrong"
+        found = "clean" if known["clean"] else f"wrong blocks: {known['wrong_blocks']}"
         words.append(f"verified {duration(known['age_seconds'])} ago, {found}")
     else:
         words.append("never verified to the end")

@@ -183,7 +183,7 @@ def _tell(context: Context, group: str, found: Compared) -> None:
         facts = "; ".join(f"{side}: {text}" for side, text in found.damage[:3])
         say("SR7704", group, facts, group=group, count=found.damaged_places)
     if found.wrong_blocks or found.log_differences:
-        first = found.ranges[0] if found.ranges else None
+        first = next((row for row in found.ranges if not row.repaired), None)
         facts = f"{first.volume} at {first.offset}: wrong is {first.wrong}" if first else ""
         say("SR7702", group, facts, group=group, blocks=found.wrong_blocks)
 
@@ -288,7 +288,7 @@ async def verify_when_due(session: FabricSession) -> None:
 
 
 def due(context: Context) -> list[str]:
-    """The primary groups whose verification is due, or was begun by itself and has not ended."""
+    """The primary groups whose last verification ended too long ago, and that are in sync."""
     view, now = context.view(), context.clock.unix()
     groups: list[str] = []
     for partnership in view.snapshot.partnerships:
@@ -300,7 +300,7 @@ def due(context: Context) -> list[str]:
             continue
         since = state.last_unix if state.last_unix is not None else partnership.enabled_unix
         waits = now < state.tried_unix + _RETRY_SECONDS
-        is_due = state.found is not None or now - since >= state.every_seconds
+        is_due = now - since >= state.every_seconds
         if is_due and not waits and view.state(primary) is ReplicationState.SYNCHRONIZING:
             remember(context, attrs.evolve(state, tried_unix=now))
             groups.append(primary)

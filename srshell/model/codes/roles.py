@@ -229,7 +229,7 @@ SR7701 event: {group} was verified: both sides are equal.
     rule  equal sides have equal blocks
     why   Every block was compared, and is what was recorded when it was written.
 
-SR7702 error: {blocks} blocks of {group} are wrong.
+SR7702 error: {group} has wrong blocks: {blocks}.
     rule  in sync both sides are equal, and hold what was written
     why   Blocks differ, or are equal and not what was recorded: a disk returned other bytes than
           it took, or something wrote beside replication. The facts name the first one. Mended is
@@ -241,14 +241,14 @@ SR7703 error: {group} cannot be verified now: it is {state}.
     why   Verification needs both sides in sync. One that was begun goes on where it ended.
     mend  srshell wait {group} --until Synchronizing
 
-SR7704 warning: The log volumes of {group} are damaged in {count} places.
+SR7704 warning: The log volumes of {group} have damaged places: {count}.
     rule  what is on a log volume can be read
     why   A superblock slot, a page of a map or a frame of the log does not have its checksum any
           more. Memory still knows what is true: mended from there, nothing is lost. A site that
           ends before may not open again.
     mend  srshell verify {group} --repair
 
-SR7705 event: {blocks} blocks of {group} were mended.
+SR7705 event: Blocks of {group} were mended: {blocks}.
     rule  a wrong block is replaced only from the side that is proven right
     why   One side had the block as it was recorded, the other one had not. It was written again,
           synced, and read back past the page cache.

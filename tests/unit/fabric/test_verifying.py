@@ -90,6 +90,20 @@ async def test_the_next_owner_goes_on_too(opener: Opener, world: FakeWorld) -> N
         assert found.blocks_compared == 5 + VERIFIED_BYTES // 2 // 4096
 
 
+async def test_a_site_that_ends_costs_one_part(protected: FabricSession, world: FakeWorld) -> None:
+    half = Compared(next_offset=VERIFIED_BYTES // 2)
+    remember(protected.context, attrs.evolve(state(protected), found=half))
+    world.plan = [("A", "verify", "before")]
+    with pytest.raises(SrError, match="SR9301"):
+        await protected.verify("PriRG")
+    kept = state(protected).found
+    assert kept is not None
+    assert kept.next_offset == VERIFIED_BYTES // 2
+    world.start("A")
+    await protected.verify("PriRG")
+    assert world.verified[0].offset == VERIFIED_BYTES // 2
+
+
 async def test_restart_and_another_purpose_begin_anew(
     protected: FabricSession, world: FakeWorld
 ) -> None:
@@ -143,7 +157,7 @@ async def test_wrong_blocks_are_told_until_a_verification_is_clean(
     world.differing_blocks = 3
     found = await protected.verify("PriRG")
     assert (found.equal, found.clean) == (False, False)
-    assert "3 blocks" in told(protected, "SR7702")[0]
+    assert "wrong blocks: 3" in told(protected, "SR7702")[0]
     for name in ("PriRG", "RecRG"):
         row = (await protected.status(name)).groups[0]
         assert row.replication_health is ReplicationHealth.CRITICAL
@@ -228,8 +242,11 @@ async def test_the_owner_begins_what_is_due(protected: FabricSession, world: Fak
 
 async def test_the_owner_goes_on_with_what_it_had_begun(protected: FabricSession) -> None:
     context = protected.context
-    await protected.set_policy("PriRG", verify_every_hours=100)
-    remember(context, attrs.evolve(state(protected), found=Compared(next_offset=4096)))
+    await protected.set_policy("PriRG", verify_every_hours=1)
+    begun = attrs.evolve(state(protected), found=Compared(next_offset=4096))
+    remember(context, begun)
+    assert due(context) == []  # somebody's own, and a schedule that has time
+    remember(context, attrs.evolve(begun, last_unix=context.clock.unix() - 4000))
     assert due(context) == ["PriRG"]
 
 
