@@ -1,39 +1,63 @@
-"""Scenes of a file are played together, when the first of its tests asks how its own went."""
+"""Scenes are played beside the other tests of this folder; each test asks how its own went.
 
-from collections.abc import Callable
+The tests that ask come last, so that they wait as little as possible.
+"""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.process.scenes import Scene, play
+from tests.process.scenes import Scene, Stage
+
+_HERE = Path(__file__).parent
+
+#: A scene waits for those before it, on a machine that may have other things to do.
+_PATIENCE_SECONDS = 400
 
 
-@pytest.fixture(scope="module")
-def outcomes(
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of scenes behind the others of this folder, in a place of their own."""
+    here = [index for index, item in enumerate(items) if item.path.parent == _HERE]
+    ordered = sorted((items[index] for index in here), key=_of_scene)
+    for index, item in zip(here, ordered, strict=True):
+        items[index] = item
+        if _of_scene(item):
+            item.add_marker(pytest.mark.timeout(_PATIENCE_SECONDS))
+
+
+def _of_scene(item: pytest.Item) -> bool:
+    return "played" in getattr(item, "fixturenames", ())
+
+
+def _title(item: pytest.Item) -> str:
+    """Return the name of a test's scene, told from those of other files."""
+    assert isinstance(item, pytest.Function)
+    return f"{item.path.stem}: {item.callspec.params['scene']}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stage(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, BaseException | None]:
-    """How each scene ended that was asked for: those of ``SCENES`` in the test's file."""
-    module = request.node.obj
-    tests = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    asked = {test.name for test in tests if test.module is module}
-    scenes: dict[str, Scene] = {
-        name: scene
-        for name, scene in module.SCENES.items()
-        if any(f"[{name}]" in test for test in asked)
-    }
-    return play(scenes, tmp_path_factory.mktemp("p"))
+) -> Iterator[Stage]:
+    """Play the scenes whose tests will run, and end what is left of them at the end."""
+    scenes: dict[str, Scene] = {}
+    for item in request.session.items:
+        if item.path.parent == _HERE and _of_scene(item) and not _is_skipped(item):
+            assert isinstance(item, pytest.Function)
+            scenes[_title(item)] = item.module.SCENES[item.callspec.params["scene"]]
+    with Stage(scenes, tmp_path_factory.mktemp("p")) as stage:
+        yield stage
+
+
+def _is_skipped(item: pytest.Item) -> bool:
+    return any(mark.args[0] for mark in item.iter_markers("skipif"))
 
 
 @pytest.fixture
-def played(outcomes: dict[str, BaseException | None]) -> Callable[[str], None]:
+def played(request: pytest.FixtureRequest, stage: Stage) -> Callable[[str], None]:
     """Raise what a scene failed with."""
-
-    def check(scene: str) -> None:
-        error = outcomes[scene]
-        if error is not None:
-            raise error
-
-    return check
+    return lambda _: stage.outcome(_title(request.node))
 
 
 @pytest.fixture

@@ -142,6 +142,14 @@ class Pair:
         assert mark is not None, f"site {array} does not live"
         return mark
 
+    async def living(self, *arrays: str) -> None:
+        """Wait until sites live that were killed a moment ago."""
+
+        async def look() -> bool:
+            return all(living_site(self.settings(array).lock_path) for array in arrays)
+
+        await until(look, f"{arrays} live")
+
     async def signal(self, array: str, number: int) -> None:
         """Send a signal to a site."""
         assert launch.send(self.mark(array), number)

@@ -79,13 +79,22 @@ async def alone(pair: Pair, load: Load) -> None:
     await load.more(30)
 
 
+async def replaying(pair: Pair, load: Load) -> None:
+    """Wait until the source replays its log; part the sides if they are in step already."""
+    flows = {Flow.LOG_REPLAY, Flow.LIVE}
+    while True:
+        report = await pair.reported("A", lambda r: r.flow in flows, "linked")
+        if report.flow is Flow.LOG_REPLAY:
+            return
+        await alone(pair, load)
+        await pair.bring_back("B")
+
+
 async def while_replaying(folder: Path) -> None:
     async with open_pair(folder) as pair, Watch(pair):
         async with Load(pair.ledger, pair.target, pair.places()) as load:
-            await alone(pair, load)
-            await pair.bring_back("B")
             for victims in VICTIMS.values():
-                await pair.reported("A", lambda r: r.flow is Flow.LOG_REPLAY, "replaying its log")
+                await replaying(pair, load)
                 await pair.kill(victims)
                 await load.more(10)
             await pair.live()

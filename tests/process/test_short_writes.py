@@ -12,7 +12,7 @@ import pytest
 
 from tests.process.claims import Watch
 from tests.process.load import Load
-from tests.process.pair import RESTLESS, open_pair
+from tests.process.pair import ARRAYS, RESTLESS, open_pair
 
 _SHORTENED: Final = Path(__file__).parent / "shortened"
 
@@ -22,6 +22,9 @@ async def test_no_byte_is_missing_where_writes_are_cut_short(
 ) -> None:
     """Through a crash of both sites, too: what was half written is not taken for whole."""
     monkeypatch.setenv("PYTHONPATH", str(_SHORTENED))
+    for array in ARRAYS:
+        (place / "sites" / array).mkdir(mode=0o700, parents=True)
+        (place / "sites" / array / "short-writes").touch()
     async with open_pair(place, pace=RESTLESS) as pair, Watch(pair):
         async with Load(pair.ledger, pair.target, pair.places()) as load:
             for victims in (("A",), ("B",), ("A", "B")):

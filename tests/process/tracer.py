@@ -86,6 +86,7 @@ async def start_tampered(pair: Pair, array: str, tampering: Tampering) -> Traced
 
 async def tamper_with(pair: Pair, array: str, tampering: Tampering) -> Traced:
     """Look at a site that runs; return when no call of it goes unseen any more."""
+    await pair.living(array)
     pid = pair.mark(array).pid
     process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
         [*tampering.words(), "-p", str(pid)], stdin=subprocess.DEVNULL, start_new_session=True

@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from srshell.backends import launch
 from srshell.model.replica import OnPeerLoss
 from srshell.site.process_lock import ProcessMark
 from tests.process.claims import Watch
@@ -53,7 +52,9 @@ async def kill_sites(numbers: list[int], folder: Path, figures: Figures) -> None
                 for index in piece:
                     dice = random.Random(f"kill {numbers[index]}")
                     await moment(load, dice)
-                    await pair.kill(await living(pair, dice.choice(_OF_SITES)))
+                    victims = dice.choice(_OF_SITES)
+                    await pair.living(*victims)
+                    await pair.kill(victims)
                     figures["kills"] += 1
                 await load.more(1)
             await pair.check()
@@ -89,19 +90,6 @@ async def moment(load: Load, dice: random.Random) -> None:
     if writes := dice.choice((0, 5, 20, 60)):
         await load.more(writes)
     await asyncio.sleep(dice.uniform(0, 0.05))
-
-
-async def living(pair: Pair, arrays: tuple[str, ...]) -> tuple[str, ...]:
-    """Wait until sites live that were killed a moment ago."""
-
-    async def look() -> bool:
-        try:
-            return all(launch.send(pair.mark(array), 0) for array in arrays)
-        except AssertionError:
-            return False
-
-    await until(look, f"{arrays} live")
-    return arrays
 
 
 async def living_mark(pair: FabricPair, array: str) -> ProcessMark:

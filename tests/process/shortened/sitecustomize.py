@@ -1,11 +1,14 @@
-"""Python reads this first when it starts: from then on every third write of a file is cut short.
+"""Python reads this first when it starts: every third write of some sites is cut short.
 
-The system is asked for a part of what was to be written, so what it answers is true.
+It is done to a site in whose own directory lies a file named ``short-writes``.  The system is asked
+for a part of what was to be written, so what it answers is true.
 """
 
 import itertools
 import os
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 _SECTOR_BYTES = 512
 _count = itertools.count(1)
@@ -24,4 +27,12 @@ def _pwritev_less(descriptor: int, buffers: Sequence[bytes], offset: int) -> int
     return _pwritev(descriptor, buffers, offset)
 
 
-os.pwrite, os.pwritev = _pwrite_less, _pwritev_less  # type: ignore[assignment]
+def _is_meant() -> bool:
+    words = sys.orig_argv
+    if "srshell.site" not in words or "--directory" not in words:
+        return False
+    return (Path(words[words.index("--directory") + 1]) / "short-writes").exists()
+
+
+if _is_meant():
+    os.pwrite, os.pwritev = _pwrite_less, _pwritev_less  # type: ignore[assignment]
