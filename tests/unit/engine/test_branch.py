@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 
 import pytest
 
+from srshell.engine.branch import Saving, save_branch
 from srshell.engine.rejoining import Split
 from srshell.engine.resolving import KEEP_SECONDS
-from srshell.engine.standing import standing
+from srshell.engine.standing import divergence, standing
 from srshell.model.branch import Branch, decode_branch
 from srshell.model.errors import SrError
 from srshell.model.replica import LinkState
@@ -46,6 +48,11 @@ def described(side: Side) -> list[Branch]:
     return found
 
 
+def splits(side: Side) -> bool:
+    """Whether the side knows of the split brain."""
+    return side.report.split is not None
+
+
 async def seen_by(side: Side) -> bytes:
     """What the side's clients read before it loses."""
     return await side.read(0, VOLUME_BYTES)
@@ -66,19 +73,6 @@ def test_the_branch_is_the_whole_volume_as_the_loser_had_it(loser: str) -> None:
         assert lost.volume[BLOCK:] == winner[BLOCK:]
         assert (branch.array, branch.kept) == (loser, kept.name)
         assert branch.expires_unix == branch.saved_unix + KEEP_SECONDS
-
-    on_sides(test)
-
-
-def test_records_that_the_volume_lacks_are_in_the_image() -> None:
-    """Writes that wait for the peer are logged, and perhaps not applied: they are kept, too."""
-
-    async def test(pair: Sides) -> None:
-        await split(pair)
-        before = await seen_by(pair.a)
-        pair.a.disk.slow_seconds = (0.0, 0.02)
-        branch = await pair.a.do(pair.a.replica.give_up(FOLDER))
-        assert image(pair.a, branch) == before
 
     on_sides(test)
 
@@ -224,14 +218,15 @@ def test_the_times_of_writes_alone_outlive_a_crash_and_end_in_sync() -> None:
 
     async def test(pair: Sides) -> None:
         await split(pair)
-        before = pair.a.report.split
+        before = [pair.a.report.split, pair.b.report.split]
         await pair.pass_time(3)
-        await pair.a.restart()
-        await pair.until(lambda: pair.a.report.split)
-        after = pair.a.report.split
-        assert before is not None
-        assert after is not None
-        assert (after.first_unix, after.last_unix) == (before.first_unix, before.last_unix)
+        for side, known in zip((pair.a, pair.b), before, strict=True):
+            await side.restart()
+            await pair.until(partial(splits, side))
+            after = side.report.split
+            assert known is not None
+            assert after is not None
+            assert (after.first_unix, after.last_unix) == (known.first_unix, known.last_unix)
         await pair.a.do(pair.a.replica.give_up(FOLDER))
         await pair.until(lambda: in_sync(pair.b.report))
         for side in (pair.a, pair.b):
@@ -252,5 +247,49 @@ def test_a_split_is_known_even_if_the_link_breaks_before_the_deltas_came() -> No
         link._refused(Split("broken off", standing(pair.b.core), mine, None))
         assert (pair.a.report.split, pair.a.report.peer_split) == (mine, None)
         await pair.until(lambda: pair.a.report.peer_split)
+
+    on_sides(test)
+
+
+def test_what_is_logged_and_not_applied_is_in_the_image() -> None:
+    """Writes, and zeros in a place that holds data."""
+
+    async def test(pair: Sides) -> None:
+        await pair.open()
+        await pair.a.write(0, b"old" * BLOCK)
+        await pair.a.settle()
+        await pair.a.write(BLOCK, b"new")
+        await pair.a.do(pair.a.replica.trim("data", 2 * BLOCK, 100))
+        assert len(pair.a.core.overlay.records) == 2
+        expected = await seen_by(pair.a)
+        saving = Saving(FOLDER, divergence(pair.a.core, 0), None, 60.0)
+        branch = await pair.a.do(save_branch(pair.a.core, saving))
+        assert image(pair.a, branch) == expected
+        assert expected[2 * BLOCK :][:100] == bytes(100)
+
+    on_sides(test)
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_a_loser_that_crashes_before_it_meets_the_winner_still_gives_its_blocks_back(
+    *, early: bool
+) -> None:
+    """Its log has forgotten them by then: the marks are durable before it yields."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        pair.cut()
+        await pair.a.do(pair.a.replica.give_up(FOLDER))
+        if early:
+            await pair.a.restart()
+        await pair.pass_time(3)
+        assert pair.a.core.ring.frames == deque()
+        if not early:
+            await pair.a.restart()
+        pair.mend()
+        await pair.until(lambda: in_sync(pair.b.report))
+        await pair.b.settle()
+        await pair.a.settle()
+        assert pair.a.volume == pair.b.volume
 
     on_sides(test)

@@ -9,7 +9,16 @@ from srshell.model.errors import SrError
 from srshell.model.replica import Epoch, Era, OnPeerLoss, Superblock
 from srshell.replication import reigns
 from srshell.replication.source import Phase
-from tests.unit.engine.sides import BLOCK, REPLICAS, Side, Sides, in_sync, on_sides
+from tests.unit.engine.sides import (
+    BLOCK,
+    REPLICAS,
+    Side,
+    Sides,
+    in_sync,
+    log_path,
+    on_sides,
+    volume_path,
+)
 
 
 def long_history(superblock: Superblock) -> tuple[Era, ...]:
@@ -124,6 +133,24 @@ def test_a_race_for_the_last_epoch_ends_where_it_began() -> None:
         with pytest.raises(SrError, match="SR6025"):
             await resuming
         assert pair.a.source.phase is Phase.READ_ONLY
+
+    on_sides(test)
+
+
+def test_a_full_history_is_no_obstacle_to_a_new_peer() -> None:
+    """Both sides have agreed: older epochs are nobody's any more."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        await fill_histories(pair)
+        pair.b.kill()
+        for path in (log_path("B"), volume_path("B")):
+            pair.b.disk.remove(path)
+        await pair.b.format()
+        await pair.b.open()
+        await pair.b.start()
+        await pair.in_sync()
+        assert len(pair.a.core.superblock.history) <= reigns.HISTORY_KEPT
 
     on_sides(test)
 
