@@ -279,6 +279,7 @@ def test_a_loser_that_crashes_before_it_meets_the_winner_still_gives_its_blocks_
     async def test(pair: Sides) -> None:
         await split(pair)
         pair.cut()
+        await pair.a.settle()
         await pair.a.do(pair.a.replica.give_up(FOLDER))
         if early:
             await pair.a.restart()
