@@ -3,13 +3,14 @@
 #   make demo     the whole way once, on real files, with nothing lost
 #   make test     every test, under ten minutes on two cores
 #   make check    style, types and import contracts
+#   make coverage what the tests run: all of the formats and decisions, nearly all of the rest
 #   make bench    measured beside the smallest program that does the same
 #   make soak     the long forms of the tests
 #   make docs     the pages that are made from the code
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test check format bench soak docs venv pins clean
+.PHONY: help demo test check coverage format bench soak docs venv pins clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -52,6 +53,12 @@ check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --cache-dir build/import-linter
+
+coverage: $(READY)
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/python -m tests.coverage_bar
 
 format: $(READY)
 	@$(BIN)/ruff check --fix .

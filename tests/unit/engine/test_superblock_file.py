@@ -155,3 +155,12 @@ def test_a_change_that_the_disk_did_not_take_did_not_happen() -> None:
             assert superblocks.current is FIRST
 
     run_simulated(lambda loop: main(SimDisk(loop, "a")))
+
+
+async def test_slots_of_different_replicas_are_refused(file: BlockFile) -> None:
+    """Somebody copied a part of another log here: neither of them can be believed."""
+    await put(file, FIRST)
+    await put(file, next_generation(FIRST, replica="dd" * 16))
+    with pytest.raises(SrError, match="SR9210") as refused:
+        await read_superblock(file)
+    assert "different replicas" in refused.value.facts
