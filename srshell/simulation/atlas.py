@@ -70,6 +70,7 @@ class Atlas:
         if core.superblock.data is not ReplicaData.CONSISTENT:
             return False
         self.doubtful.add(site.name)
+        site.damages += 1
         self._cluster.loop.reached("atlas: a side is doubtful")
         return True
 
@@ -92,6 +93,7 @@ class Atlas:
             return
         self._cluster.loop.record("atlas", site.name, "rot", place, offset)
         self._cluster.loop.reached(f"disk: rot in the {place}")
+        site.damages += 1
         site.disk.image(site.log_path).flip(offset, 1 << self._random.randrange(8))
 
     def _slot(self, core: Core) -> int | None:

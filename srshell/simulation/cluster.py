@@ -55,6 +55,8 @@ class Site:
         #: Why the last `boot` failed, or the replica of a running process; empty when all is well.
         self.trouble = ""
         self.boots = 0
+        #: How often something happened that may have damaged what is on its disk.
+        self.damages = 0
         #: Grows when the disk is replaced: the names of its files are new ones.
         self.disks = 0
         #: Whether its files are all made.
@@ -171,9 +173,6 @@ class Site:
 
     async def enable(self, role: ReplicaRole) -> None:
         """Make the log of a torn-down side ready for the cluster's partnership; repeatable."""
-        if not self.powered:
-            self._cluster.network.power_on(self.name)
-            self.powered = True
         self._start_process()
         try:
             await self.ask(lambda: format_log(self.spec(role), self._world()))
@@ -198,8 +197,6 @@ class Site:
 
     async def boot(self) -> bool:
         """Start the process and open the replica; False when it does not open (see ``trouble``)."""
-        self._cluster.network.power_on(self.name)
-        self.powered = True
         self.boots += 1
         self.trouble = ""
         self._start_process()
@@ -223,6 +220,8 @@ class Site:
 
     def _start_process(self) -> None:
         assert self.process is None or not self.process.alive
+        self._cluster.network.power_on(self.name)
+        self.powered = True
         self.replica = None
         self.process = self._cluster.loop.process(self.name)
         self.process.at_death(self.changed.set)
@@ -236,7 +235,7 @@ class Site:
             network=cluster.network.host(self.name),
             wall_seconds=self.wall_seconds,
             randomness=cluster.loop.random(f"site {self.name} {self.boots}"),
-            limits=cluster.shape.limits,
+            limits=cluster.shape.engine_limits,
         )
 
     def wall_seconds(self) -> float:
@@ -299,6 +298,7 @@ class Site:
         """Take the power away: what was not synced is lost."""
         self._cluster.network.power_cut(self.name)
         self.powered = False
+        self.damages += 1
         self.kill()
         self.disk.power_cut()
 

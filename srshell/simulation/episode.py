@@ -28,6 +28,7 @@ from srshell.simulation.oracle import Oracle, Violation
 from srshell.simulation.person import Person
 from srshell.simulation.plan import Plan, draw_plan
 from srshell.simulation.prefill import Prefill
+from srshell.simulation.rot import Rot
 from srshell.simulation.workload import Clients
 
 #: How long a healed group may need until it is in sync (virtual seconds).
@@ -90,6 +91,8 @@ class Episode:
         self.clients.stop()
         await self._peace()
         await self._compare()
+        if self.plan.rots and not self.mender.disaster:
+            await self._rot()
         if self.plan.ends_in_the_dark and not self.mender.disaster:
             await self._darkness()
         self.person.stop()
@@ -183,6 +186,13 @@ class Episode:
             left, right = (self.oracle.contents(s, volume) for s in self.cluster.sites.values())
             if left != right:
                 self.oracle.fail(f"v{volume} differs between the sides")
+
+    async def _rot(self) -> None:
+        """Bytes rot on the volumes; a verification puts them right."""
+        primary = self.person.primary()
+        assert primary is not None
+        await Rot(self.cluster, self.oracle, self.loop.random("rot")).strike(primary)
+        await self._compare()
 
     async def _darkness(self) -> None:
         """Both sides lose power in peace; nothing is lost."""

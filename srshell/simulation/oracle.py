@@ -22,6 +22,7 @@ from srshell.model.errors import SrError
 from srshell.model.replica import Era, OnPeerLoss, ReplicaData, ReplicaRole
 from srshell.simulation.claims import Claims, link_of
 from srshell.simulation.cluster import REPLICAS, Cluster, Site
+from srshell.simulation.copies import Copies
 from srshell.simulation.notes import Note, Notebook, Outcome
 from srshell.simulation.views import Seen, View, describe, era_of
 from srshell.simulation.workload import SECTOR_BYTES, Damage, numbers
@@ -54,6 +55,7 @@ class Oracle:
         #: Sides with a new disk that holds nothing yet, and how many links the other side had had.
         self.replaced_sides: dict[str, object] = {}
         self.claims = Claims(cluster, self)
+        self.copies = Copies(cluster, self)
         self._seen = [Seen(site, cluster.loop) for site in self._sites]
         #: The first promise that was broken.
         self.violation: Violation | None = None
@@ -130,7 +132,9 @@ class Oracle:
         note.alone = superblock.alone
         peer = site.peer.view
         held = peer is not None and peer.holds(note.lsn, note.era)
-        if not note.alone and (peer is None or not held):
+        thrown_away = self.replaced_sides.get(site.peer_name)
+        late = thrown_away is not None and thrown_away == link_of(site)
+        if not note.alone and not held and not late:
             self.fail(f"write {note.number} was acknowledged with LSN {lsn} in one log alone")
         if not held and peer is not None and peer.superblock.role is ReplicaRole.PRIMARY:
             self._lacks(site.peer_name, note)
@@ -204,6 +208,8 @@ class Oracle:
                 self._forget_absences(site)
             if site.up:
                 self.claims.check(site, view)
+                if site.replica is not None:
+                    self.copies.check(site, site.replica)
             newest = self.newest.get(site.peer_name)
             if newest is not None and self._excludes_a_loss(view):
                 self._check_evidence(site, view, newest)

@@ -107,6 +107,8 @@ class Plan:
     #: Whether both sides lose power at the end, once more.
     ends_in_the_dark: bool
     steps: tuple[Step, ...]
+    #: Whether volumes rot in peace, to be found by a verification.
+    rots: bool = False
 
     def lines(self) -> list[str]:
         """The plan for people."""
@@ -156,6 +158,7 @@ def draw_plan(seed: int) -> Plan:
         job_seconds=random.choice(((20e-6, 2e-3), (20e-6, 2e-3), (20e-6, 2e-2), (10e-6, 2e-4))),
         delay_seconds=random.choice(((50e-6, 500e-6), (50e-6, 500e-6), (50e-6, 5e-3))),
         ends_in_the_dark=random.random() < 0.5,
+        rots=random.random() < 0.3,
         steps=tuple(steps),
     )
 

@@ -49,6 +49,13 @@ class Shape:
     checksums: bool = True
 
     @property
+    def engine_limits(self) -> Limits:
+        """What the engine is told: without checksums, a ring that leaves them no room."""
+        if self.checksums:
+            return self.limits
+        return attrs.evolve(self.limits, ring_bytes_min=self.ring_bytes)
+
+    @property
     def log_bytes(self) -> int:
         """The log volume: slots, bitmaps, checksums of blocks, ring."""
         return metadata_bytes(self.volumes, checksums=self.checksums) + self.ring_bytes

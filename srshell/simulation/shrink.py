@@ -68,6 +68,8 @@ def _with_fewer_steps(plan: Plan, accept: Fails) -> Plan:
 def _simpler(plan: Plan) -> Iterator[Plan]:
     """Yield plans with one thing less."""
     shape, habits = plan.shape, plan.habits
+    if plan.rots:
+        yield attrs.evolve(plan, rots=False)
     if plan.ends_in_the_dark:
         yield attrs.evolve(plan, ends_in_the_dark=False)
     for plainer in (

@@ -19,6 +19,7 @@ REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("*.txt"))
 REACHED = (
     "atlas: a side is doubtful",
     "client: went away",
+    "copy: counted",
     "clock: ahead",
     "clock: back",
     "crash: kill",
@@ -63,6 +64,7 @@ REACHED = (
     "state: unsealed",
     "torn down: primary",
     "torn down: secondary",
+    "verify: rot was found",
     "wire: Compare",
     "wire: DirtyRequest",
     "wire: Pull",
