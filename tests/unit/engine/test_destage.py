@@ -207,3 +207,81 @@ def test_an_extent_with_edges_inside_blocks_leaves_those_unknown() -> None:
         assert (await known(side))[4:] == right(side)[4:]
 
     on_sides(test)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_destination_that_dies_in_a_copy_knows_nothing_wrong_afterwards(seed: int) -> None:
+    """It had other content before: what it told the source must be in the map, too."""
+    chance = random.Random(seed)
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        blocks = len(pair.a.volume) // BLOCK
+        for block in range(blocks):
+            await pair.a.write(block * BLOCK, bytes([block + 1]) * BLOCK)
+        await pair.b.settle()
+        await pair.go_alone()
+        for block in range(blocks):
+            await pair.a.write(block * BLOCK, bytes([block + 101]) * BLOCK)
+        await pair.a.settle()
+        marked = pair.a.core.dirty.count()
+        assert marked > blocks // 4
+        pair.mend()
+        left = chance.randrange(marked)
+        await pair.until(lambda: pair.a.core.dirty.count() <= left)
+        pair.b.kill()
+        if seed % 2:
+            pair.b.disk.power_cut()
+        await pair.b.open()
+        await pair.in_sync()
+        await pair.until(lambda: pair.b.report.applied_lsn == pair.a.report.acked_lsn)
+        await pair.b.settle()
+        holds = right(pair.b, len(pair.b.volume))
+        assert pair.b.volume == pair.a.volume
+        for block, found in enumerate(await known(pair.b, blocks)):
+            assert found in (UNKNOWN, holds[block]), block
+
+    on_sides(test, seed=seed)
+
+
+def test_a_seeded_copy_records_what_was_compared() -> None:
+    """Nothing is sent, and everything is known afterwards."""
+
+    async def test(pair: Sides) -> None:
+        for side in (pair.a, pair.b):
+            await side.format(seeded=True)
+            side.fill(0, bytes(range(256)) * 1024)
+            await side.open()
+        await pair.start()
+        await pair.in_sync()
+        blocks = len(pair.b.volume) // BLOCK
+        for side in (pair.a, pair.b):
+            assert await known(side, blocks) == right(side, len(side.volume))
+
+    on_sides(test)
+
+
+def test_records_that_wait_while_their_blocks_are_copied_are_not_taken_for_rot() -> None:
+    """What the copy shows of them is not in the volume yet."""
+
+    async def test(pair: Sides) -> None:
+        for side in (pair.a, pair.b):
+            await side.format()
+        pair.a.fill(0, bytes(range(256)) * 1024)
+        await pair.a.open()
+        await pair.b.open()
+        await pair.start()
+        number = 0
+        while pair.a.core.dirty.any():
+            number += 1
+            await pair.a.write(
+                number * 1000 % (len(pair.a.volume) - 100), bytes([number % 256]) * 99
+            )
+        await pair.in_sync()
+        await pair.a.settle()
+        assert number > 5
+        blocks = len(pair.a.volume) // BLOCK
+        assert await known(pair.a, blocks) == right(pair.a, len(pair.a.volume))
+        assert pair.a.heard("failure") == []
+
+    on_sides(test)

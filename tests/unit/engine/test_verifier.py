@@ -361,3 +361,35 @@ def test_the_marker_at_the_end_of_a_lap_is_looked_at() -> None:
         raise AssertionError("the ring never wrapped")
 
     on_sides(test)
+
+
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_a_mended_block_is_durable_before_anybody_says_so(name: str) -> None:
+    """Whatever the look afterwards does."""
+
+    async def test(pair: Sides) -> None:
+        await written(pair)
+        side = pair.a if name == "A" else pair.b
+        image = side.disk.image(volume_path(name))
+        right = image.durable_bytes()
+        image.flip(PLACE + 9)
+        synced: list[bytes] = []
+        done = "Mended" if name == "B" else "Digest"
+
+        def note(message: object) -> None:
+            if type(message).__name__ == done:
+                synced.append(image.durable_bytes())
+
+        link = (pair.b if name == "B" else pair.a).replica.peer_link
+        end = link.lead.link if link.lead is not None else link.follow.link  # type: ignore[union-attr]
+        send = end.send
+
+        def watched(message: object, *payload: object) -> None:
+            note(message)
+            send(message, *payload)  # type: ignore[arg-type]
+
+        end.send = watched  # type: ignore[method-assign]
+        assert (await verify(pair, REPAIR)).repaired_blocks == 1
+        assert synced[-1] == right
+
+    on_sides(test)
