@@ -33,6 +33,9 @@ from srshell.replication.ring import HeldFrame, Ring
 from srshell.replication.source import Phase, Source
 from srshell.storage import BlockFile, StorageError
 
+#: What a superblock keeps of the reason why a side failed.
+FAILURE_CHARACTERS_MAX = 500
+
 T = TypeVar("T")
 Change = Callable[[Superblock], Superblock]
 
@@ -330,7 +333,7 @@ class Core:
                 current,
                 generation=current.generation + 1,
                 data=ReplicaData.FAILED,
-                failure=failure[:500],
+                failure=failure[:FAILURE_CHARACTERS_MAX],
             )
 
         try:

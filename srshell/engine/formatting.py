@@ -18,9 +18,11 @@ import attrs
 
 from srshell.codec.bitmap_page import PAGE_BYTES, page_count
 from srshell.codec.checksum_page import checksum_page_count
+from srshell.codec.errors import FormatError
 from srshell.codec.superblock import encode_superblock
 from srshell.engine.dirty_map import DirtyMap
-from srshell.engine.recovery import new_segment
+from srshell.engine.core import FAILURE_CHARACTERS_MAX
+from srshell.engine.recovery import SEGMENTS_MAX, new_segment
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES, read_superblock
 from srshell.engine.world import World
 from srshell.model.errors import SrError
@@ -30,13 +32,18 @@ from srshell.model.replica import (
     ReplicaData,
     ReplicaRole,
     ReplicaSpec,
+    Segment,
     Superblock,
     VolumeLayout,
 )
+from srshell.replication.reigns import HISTORY_LIMIT
 from srshell.storage import BlockFile, Write
 
 _ZERO_PIECE = bytes(1 << 20)
 _SLOT_OF_FIRST_GENERATION = 1
+_NUMBER_MAX = 2**63 - 1
+#: What all other fields together may grow by.
+_NUMBERS_BYTES = 512
 
 
 @attrs.frozen
@@ -93,13 +100,15 @@ def _layouts(spec: ReplicaSpec, *, checksums: bool) -> tuple[VolumeLayout, ...]:
 async def format_log(spec: ReplicaSpec, world: World) -> None:
     """Write bitmaps, ring and superblock; harmless when this partnership did it before.
 
-    Raises SrError SR2004, SR3008, SR9210, SR9212 and StorageError.
+    Raises SrError SR2004, SR2016, SR3008, SR9210, SR9212 and StorageError.
     """
     layout = lay_out(spec, world.limits.ring_bytes_min)
     file = await world.log_disk.open(spec.log_path)
     try:
         if not await _is_free(file, spec):
             return
+        superblock = _first_superblock(spec, layout, world)
+        _check_growth(superblock)
         await _write_zeros(file, SUPERBLOCK_AREA_BYTES, spec.log_bytes)
         dirty = DirtyMap(spec.partnership, layout.volumes)
         if spec.role is ReplicaRole.PRIMARY:
@@ -108,12 +117,30 @@ async def format_log(spec: ReplicaSpec, world: World) -> None:
             dirty.clear_all()
         dirty.touch_all()
         await dirty.write_pages(file)
-        superblock = _first_superblock(spec, layout, world)
         slot_offset = SUPERBLOCK_AREA_BYTES // 4 * _SLOT_OF_FIRST_GENERATION
         await file.write_at([Write(slot_offset, (encode_superblock(superblock),))], sync=True)
         await file.drop_cache(0, spec.log_bytes)
     finally:
         await file.close()
+
+
+def _check_growth(superblock: Superblock) -> None:
+    """Refuse a group whose superblock would not fit its slot one day, in a role change or a crash.
+
+    Raises SrError SR2016.
+    """
+    era = Era(Epoch(_NUMBER_MAX, _NUMBER_MAX, superblock.replica), _NUMBER_MAX)
+    segment = Segment(_NUMBER_MAX, _NUMBER_MAX, _NUMBER_MAX, 2**32 - 1)
+    grown = attrs.evolve(
+        superblock,
+        history=(era,) * HISTORY_LIMIT,
+        segments=(segment,) * SEGMENTS_MAX,
+        failure="\U0010ffff" * FAILURE_CHARACTERS_MAX + " " * _NUMBERS_BYTES,
+    )
+    try:
+        encode_superblock(grown)
+    except FormatError as error:
+        raise SrError.make("SR2016", facts=str(error), group=superblock.group) from None
 
 
 async def wipe_log(file: BlockFile) -> None:

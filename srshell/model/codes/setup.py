@@ -284,6 +284,12 @@ SR2015 warning: The log volume {log} is smaller than the 8 GiB that the original
           to copying blocks earlier after an outage.
     mend  srshell volumes
 
+SR2016 error: The group {group} has more volumes, or longer paths, than its log can describe.
+    rule  what a replica knows of itself fits its superblock, also after many role changes
+    why   A superblock has 16 KiB: room for about forty volumes with paths of fifty characters.
+          Make a second group for the others, or a fabric in a directory with a shorter name.
+    mend  srshell group show {group}
+
 SR2100 event: The volume {volume} was made.
     rule  a volume is provisioned from a pool
     why   Its blocks read as zeros until they are written.

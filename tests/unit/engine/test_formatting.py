@@ -17,7 +17,17 @@ from srshell.model.replica import ReplicaData, ReplicaVolume, Superblock
 from srshell.simulation import FaultKind, run_simulated
 from srshell.storage import StorageError
 from tests.unit.engine import sides
-from tests.unit.engine.sides import LIMITS, LOG_BYTES, RING_BYTES, Side, log_path, spec
+from tests.unit.engine.sides import (
+    BLOCK,
+    LIMITS,
+    LOG_BYTES,
+    RING_BYTES,
+    Side,
+    Sides,
+    log_path,
+    on_sides,
+    spec,
+)
 
 RING_BYTES_MIN = LIMITS.ring_bytes_min
 
@@ -182,3 +192,40 @@ def test_a_wiped_log_is_blank_again() -> None:
         await format_log(spec("A", partnership="dd" * 16), side.world)
 
     on_a_side(test)
+
+
+@pytest.mark.parametrize(
+    "volumes",
+    [
+        [("n", "/p/" + "x" * 4000)] * 3,
+        [(f"volume-{number}", f"/pools/volume-{number}") for number in range(100)],
+    ],
+    ids=["long paths", "many volumes"],
+)
+def test_a_group_that_would_outgrow_its_superblock_is_refused_before_anything_is_written(
+    volumes: list[tuple[str, str]],
+) -> None:
+    """Otherwise it would fail years later, in the middle of a role change."""
+
+    async def test(pair: Sides) -> None:
+        disk = pair.a.world.log_disk
+        await disk.create(log_path("A"), 2 << 20)
+        many = tuple(ReplicaVolume(name, path, BLOCK, BLOCK) for name, path in volumes)
+        with pytest.raises(SrError, match="SR2016"):
+            await format_log(spec("A", volumes=many, log_bytes=2 << 20), pair.a.world)
+        assert not any(pair.a.disk.image(log_path("A")).read(0, 2 << 20))
+
+    on_sides(test)
+
+
+def test_a_group_of_thirty_volumes_has_room_to_grow() -> None:
+    async def test(pair: Sides) -> None:
+        disk = pair.a.world.log_disk
+        await disk.create(log_path("A"), 2 << 20)
+        many = tuple(
+            ReplicaVolume(f"volume-{n:02}", f"/a/pool/of/usual/length/volume-{n:02}", BLOCK, BLOCK)
+            for n in range(30)
+        )
+        await format_log(spec("A", volumes=many, log_bytes=2 << 20), pair.a.world)
+
+    on_sides(test)
