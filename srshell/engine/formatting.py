@@ -20,8 +20,8 @@ from srshell.codec.bitmap_page import PAGE_BYTES, page_count
 from srshell.codec.checksum_page import checksum_page_count
 from srshell.codec.errors import FormatError
 from srshell.codec.superblock import encode_superblock
-from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.core import FAILURE_CHARACTERS_MAX
+from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.recovery import SEGMENTS_MAX, new_segment
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES, read_superblock
 from srshell.engine.world import World

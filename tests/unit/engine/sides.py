@@ -97,6 +97,8 @@ class Side:
         self.disk = SimDisk(loop, name)
         self.limits = limits
         self.events: list[ReplicaEvent] = []
+        #: How far somebody put this machine's wall clock forward or back.
+        self.clock_shift_seconds = 0.0
         self.process: SimProcess = loop.process(name)
         self._replica: Replica | None = None
         self._loop = loop
@@ -114,7 +116,7 @@ class Side:
             log_disk=disk,
             data_disk=disk,
             network=self._network.host(self.name),
-            wall_seconds=self._loop.wall_time,
+            wall_seconds=lambda: self._loop.wall_time() + self.clock_shift_seconds,
             randomness=self._loop.random(f"site {self.name} {self._boots}"),
             limits=self.limits,
         )
