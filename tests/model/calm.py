@@ -21,6 +21,7 @@ _ORDER = (
     "makes its log durable",
     "makes in-sync durable",
     "makes alone durable",
+    "cannot begin an epoch",
     "takes the peer's longer tail",
     "and its peer agree that it leads",
     "is ready to lead",

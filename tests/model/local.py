@@ -305,7 +305,11 @@ def persist(sides: Sides, number: int) -> Step | None:
         changed = attrs.evolve(side, superblock=superblock)
         return _handled(sides, changed, source.InSyncDurable(), pending=rest)
     epoch = next_epoch(sides, side.superblock)
-    if epoch is None or side.flushed != len(side.log):
+    if epoch is None:
+        # The bound of the search stands for a history that is full.
+        refused = source.PartRefused(side.superblock.unclean)
+        return _handled(sides, side, refused, pending=rest)
+    if side.flushed != len(side.log):
         return None
     superblock = plain(reigns.go_alone(side.superblock, epoch, side.flushed, 0.0))
     changed = attrs.evolve(side, superblock=superblock)

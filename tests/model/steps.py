@@ -153,7 +153,9 @@ class Steps:
         if machine.phase is source.Phase.LIVE:
             # The group is in step, whatever people did before.
             known = known._replace(forced=False, untold=False, planned=None)
-        self._take(f"makes {kind} durable", index, step, known=known)
+        refused = machine.phase in {source.Phase.HELD, source.Phase.READ_ONLY}
+        verb = "cannot begin an epoch" if refused else f"makes {kind} durable"
+        self._take(verb, index, step, known=known)
 
     # What a witness grants.
 
