@@ -33,7 +33,7 @@ async def test_an_owner_is_lost_and_found(opener: Opener) -> None:
     link = Link(served.session.context.place, start=False, period_seconds=0.2)
     view = FabricView()
     contacts: list[str] = []
-    async with aclosing(link.messages()) as messages:  # type: ignore[type-var]
+    async with aclosing(link.messages()) as messages:
         async for message in messages:
             match message:
                 case Heard(frame):
@@ -62,7 +62,7 @@ async def test_a_link_that_begins_again_gets_a_whole_picture(opener: Opener) -> 
     served = await asyncio.to_thread(_begin, opener, stack, first=True)
     link = Link(served.session.context.place, start=False, period_seconds=0.2)
     whole = []
-    async with aclosing(link.messages()) as messages:  # type: ignore[type-var]
+    async with aclosing(link.messages()) as messages:
         async for message in messages:
             assert isinstance(message, Heard)
             whole.append(message.frame.whole)
@@ -78,7 +78,7 @@ async def test_a_fabric_without_an_owner_is_waited_for(opener: Opener) -> None:
     """A dashboard may be opened first; it says why it is empty."""
     link = Link(FabricPlace(opener.directory / "none"), start=False)
     view = FabricView()
-    async with aclosing(link.messages()) as messages:  # type: ignore[type-var]
+    async with aclosing(link.messages()) as messages:
         async for message in messages:
             if isinstance(message, Seeking):
                 break

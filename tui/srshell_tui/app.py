@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -121,8 +122,9 @@ class Dashboard(App[int], inherit_bindings=False):
     @work(exclusive=True, group="link")
     async def listen(self) -> None:
         """Hear the owner for ever."""
-        async for message in self.link.messages():
-            self.take(message)
+        async with aclosing(self.link.messages()) as messages:
+            async for message in messages:
+                self.take(message)
 
     def take(self, message: LinkMessage) -> None:
         """The view after a message."""

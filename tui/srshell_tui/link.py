@@ -11,7 +11,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
@@ -80,7 +80,7 @@ class Link:
         """Drop the connection and ask for a whole picture."""
         self._anew.set()
 
-    async def messages(self) -> AsyncIterator[LinkMessage]:
+    async def messages(self) -> AsyncGenerator[LinkMessage]:
         """What is heard, for ever."""
         delay = RETRY_SECONDS_MIN
         while True:

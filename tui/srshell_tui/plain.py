@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import aclosing
 from typing import TextIO
 
 import attrs
@@ -154,19 +155,24 @@ class PlainDashboard:
 
     async def _listen(self, link: Link) -> None:
         """Hear the owner, and tell what has changed."""
-        async for message in link.messages():
-            before = self.view
-            try:
-                self.view = _after(before, message, time.time())
-            except Gap:
-                link.begin_again()
-                continue
-            if before.info is None and self.view.info is not None:
-                for text in summary(self.view, time.time()):
+        async with aclosing(link.messages()) as messages:
+            async for message in messages:
+                before = self.view
+                try:
+                    self.view = _after(before, message, time.time())
+                except Gap:
+                    link.begin_again()
+                    continue
+                for text in self._news(before):
                     self.say(text)
-            elif before.info is not None or before.problem != self.view.problem:
-                for text in changes(before, self.view):
-                    self.say(text)
+
+    def _news(self, before: FabricView) -> Iterator[str]:
+        """What is worth saying since a view."""
+        view, now = self.view, time.time()
+        if before.info is None and view.info is not None:
+            yield from summary(view, now)
+        elif before.info is not None or before.problem != view.problem:
+            yield from changes(before, view)
 
     async def _command(self, client: FabricClient, line: str) -> None:
         """Carry a command line out, and write what came of it as the shell does."""
