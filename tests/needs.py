@@ -21,6 +21,7 @@ _DEBIAN_PACKAGE = {
     "fusermount3": "fuse3",
     "losetup": "mount",
     "mke2fs": "e2fsprogs",
+    "mkfs.xfs": "xfsprogs",
     "nbdcopy": "libnbd-bin",
     "nbdfuse": "libnbd-bin",
     "nbdinfo": "libnbd-bin",

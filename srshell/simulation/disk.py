@@ -61,6 +61,8 @@ class SimDisk:
         #: Virtual seconds that each operation adds to its job, from and to.
         self.slow_seconds = (0.0, 0.0)
         self.hung = False
+        #: What `free_bytes` says.
+        self.free_room_bytes = _FREE_BYTES
         self.silent_from_offset = 0
         self._loop = loop
         self._random = loop.random(f"disk {name}")
@@ -120,8 +122,8 @@ class SimDisk:
         return False
 
     def free_bytes(self, folder: str) -> int:
-        """Return more than any simulated file needs; ENOSPC strikes as a fault."""
-        return _FREE_BYTES
+        """Return what was set, at first more than any file needs; ENOSPC strikes as a fault."""
+        return self.free_room_bytes
 
     def exists(self, path: str) -> bool:
         """Say whether the name is taken."""

@@ -95,7 +95,9 @@ class Branches:
             for folder in folders
             for branch in folder.branches
         ]
-        damaged = tuple(str(error.facts) for folder in folders for error in folder.damaged)
+        damaged = tuple(
+            f"{error.code} {error.facts}" for folder in folders for error in folder.damaged
+        )
         return BranchList(tuple(sorted(found, key=lambda each: each.branch.saved_unix)), damaged)
 
     async def find(self, name: str) -> SiteBranch:

@@ -23,7 +23,7 @@ from tests.interop.ext4_on_nbd import files, put
 from tests.interop.nbd_tools import attempt, run
 from tests.process.deadlines import until
 from tests.process.fabric_pair import SIZE_BYTES, FabricPair, open_fabric_pair
-from tests.process.scenes import play
+from tests.process.scenes import Stage
 
 
 @attrs.define
@@ -205,7 +205,6 @@ def test_both_sides_of_a_split_brain_can_be_read_afterwards(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Resolved each way, side by side: most of the time is waiting for the peer timeout."""
-    outcomes = play(SCENES, tmp_path_factory.mktemp("b"))
-    for outcome in outcomes.values():
-        if outcome is not None:
-            raise outcome
+    with Stage(SCENES, tmp_path_factory.mktemp("b")) as stage:
+        for name in SCENES:
+            stage.outcome(name)

@@ -20,7 +20,6 @@ from srshell.cli.prefixes import check_prefixes, ext4_checkers
 from srshell.fabric.launch import child_environment
 from tests import needs
 from tests.process.pair import PARTNERSHIP
-from tests.process.scenes import play
 from tests.process.write_pairs import Group, end_checker, open_group, pairs_checker, write_pairs
 
 _FILES = 15
@@ -93,6 +92,4 @@ def test_every_prefix_of_the_destination_is_consistent(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Across two volumes of one group, with the kernel's own writes."""
-    (outcome,) = play({"one": every_prefix_is_consistent}, tmp_path_factory.mktemp("p")).values()
-    if outcome is not None:
-        raise outcome
+    asyncio.run(every_prefix_is_consistent(tmp_path_factory.mktemp("p")))

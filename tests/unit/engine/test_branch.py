@@ -294,3 +294,26 @@ def test_a_loser_that_crashes_before_it_meets_the_winner_still_gives_its_blocks_
         assert pair.a.volume == pair.b.volume
 
     on_sides(test)
+
+
+def test_a_branch_leaves_room_for_what_the_other_side_sends() -> None:
+    """The volume must not run full a moment after its loser was saved; the facts say how much."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        await pair.a.write(0, b"x" * VOLUME_BYTES)
+        theirs = pair.b.report.split
+        assert theirs is not None
+        # Beside the volume: what the file system needs for itself, and the description.
+        needed = (1 << 20) + VOLUME_BYTES + theirs.bytes
+        pair.a.disk.free_room_bytes = needed - 1
+        with pytest.raises(SrError, match="SR6024") as refused:
+            await pair.a.do(pair.a.replica.give_up(FOLDER))
+        assert refused.value.facts.endswith("missing 1 B")
+        assert described(pair.a) == []
+        assert pair.a.report.writable
+        pair.a.disk.free_room_bytes = needed
+        await pair.a.do(pair.a.replica.give_up(FOLDER))
+        assert len(described(pair.a)) == 1
+
+    on_sides(test)
