@@ -324,9 +324,10 @@ class PeerLink:
         if end is not None:
             end.close(reason)
         serving = self._serving
-        if serving is not None and not serving.done():
-            with suppress(LinkClosed, SrError):
-                await serving
+        if serving is not None:
+            # Only waited for: it is not cancelled with whoever waits, and what it meets is heard by
+            # whoever brought the link.
+            await asyncio.wait((serving,))
 
     async def close(self, reason: str) -> None:
         """End the link, if there is one; the caller holds ``linking``."""

@@ -311,3 +311,39 @@ def test_a_read_that_finds_its_file_closed_by_this_side_fails_no_side() -> None:
         assert pair.a.report.failure == ""
 
     on_sides(test)
+
+
+def test_a_write_of_many_parts_that_was_not_begun_is_refused_and_not_unknown() -> None:
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        await pair.a.do(pair.a.replica.seal("op"))
+        writing = pair.a.begin(pair.a.replica.write(VOLUME, 0, bytes(32 * KIB)))
+        await pair.pass_time(0.1)
+        await pair.a.do(pair.a.replica.demote("op", 2))
+        await pair.until(writing.done)
+        assert "SR9224" in str(writing.exception())
+
+    on_sides(test)
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_write_of_many_parts_that_was_begun_has_an_unknown_outcome(hangs: bool) -> None:
+    """Whether its first parts are in the log or already acknowledged by both sides."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync(on_peer_loss=OnPeerLoss.SUSPEND_IO)
+        committer = pair.a.replica.committer
+        committer.locked.append((0, 16 * KIB, BLOCK))
+        if hangs:
+            pair.b.disk.hang()
+        writing = pair.a.begin(pair.a.replica.write(VOLUME, 0, bytes(32 * KIB)))
+        await pair.until(lambda: pair.a.source.flushed_lsn == 2)
+        await pair.pass_time(0.5)
+        assert pair.a.source.acked_lsn == (0 if hangs else 2)
+        pair.b.disk.resume()
+        pair.cut()
+        await pair.a.close()
+        await pair.until(writing.done)
+        assert "SR9225" in str(writing.exception())
+
+    on_sides(test)

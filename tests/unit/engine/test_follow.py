@@ -19,7 +19,7 @@ from srshell.codec.messages import (
 )
 from srshell.engine.follow import Follow
 from srshell.model.replica import LinkState, OnPeerLoss, ReplicaData
-from tests.unit.engine.sides import BLOCK, KIB, VOLUME_BYTES, Side, Sides, on_sides
+from tests.unit.engine.sides import BLOCK, KIB, VOLUME, VOLUME_BYTES, Side, Sides, on_sides
 
 
 def follow_of(side: Side) -> Follow:
@@ -253,5 +253,34 @@ def test_a_digest_waits_for_the_records_before_it() -> None:
         asking = pair.a.begin(lead.ask(Digest(question, 0, 0, BLOCK, 1), question))
         await pair.until(asking.done)
         assert pair.b.volume[:BLOCK] == b"x" * BLOCK
+
+    on_sides(test)
+
+
+def test_whoever_waits_for_the_end_of_a_link_and_gives_up_does_not_cut_it_short() -> None:
+    """What the old link began to write is still finished and remembered."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        serving = pair.b.replica.peer_link._serving
+        assert serving is not None
+        pair.b.disk.hang()
+        writing = pair.a.begin(pair.a.replica.write(VOLUME, 0, b"x"))
+        await pair.until(lambda: follow_of(pair.b)._machine().received_lsn == 1)
+
+        async def close() -> None:
+            async with pair.b.replica.peer_link.linking:
+                await pair.b.replica.peer_link.close("somebody wants another link")
+
+        closing = pair.b.begin(close())
+        await pair.pass_time(0.5)
+        closing.cancel()
+        await pair.pass_time(0.5)
+        assert not serving.done()
+        pair.b.disk.resume()
+        await pair.until(serving.done)
+        assert not serving.cancelled()
+        await pair.until(writing.done)
+        assert pair.b.report.durable_lsn == 1
 
     on_sides(test)
