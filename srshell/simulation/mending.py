@@ -42,6 +42,7 @@ class Mender:
             source is not None
             and source.phase is Phase.LIVE
             and primary.replica.report().flow is Flow.LIVE
+            and peer.peer_link.is_open
             and peer.core.superblock.data is ReplicaData.CONSISTENT
             and not peer.core.superblock.peer_may_ack_alone
         )
