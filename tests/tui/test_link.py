@@ -8,6 +8,7 @@ from typing import Any
 
 from srshell.fabric.place import FabricPlace
 from srshell_tui.link import Heard, Link, Lost, Seeking
+from srshell_tui.shot import read_recording
 from srshell_tui.store import Contact, FabricView, hear, lose, seek
 from tests.tui import states
 from tests.unit.fabric.serving import Served, serve
@@ -60,7 +61,8 @@ async def test_a_link_that_begins_again_gets_a_whole_picture(opener: Opener) -> 
     """What a gap in the frames has to be followed by."""
     stack: list[Any] = []
     served = await asyncio.to_thread(_begin, opener, stack, first=True)
-    link = Link(served.session.context.place, start=False, period_seconds=0.2)
+    record = opener.directory / "record"
+    link = Link(served.session.context.place, start=False, period_seconds=0.2, record=record)
     whole = []
     async with aclosing(link.messages()) as messages:
         async for message in messages:
@@ -72,6 +74,7 @@ async def test_a_link_that_begins_again_gets_a_whole_picture(opener: Opener) -> 
                 break
     await asyncio.to_thread(stack.pop().__exit__, None, None, None)
     assert whole[:2] == [True, False]
+    assert read_recording(record).status["PriRG"].replication_state == "Synchronizing"
 
 
 async def test_a_fabric_without_an_owner_is_waited_for(opener: Opener) -> None:

@@ -95,7 +95,7 @@ class Dashboard(App[int], inherit_bindings=False):
         self._owes = False
         self._listening = view is None
         self.link = Link(options.place, start=options.start, options=options.owner,
-                         period_seconds=options.period_seconds)  # fmt: skip
+                         period_seconds=options.period_seconds, record=options.record)  # fmt: skip
         self.set_reactive(Dashboard.view, view or FabricView(since=clock()))
         for theme in themes():
             self.register_theme(theme)
@@ -137,9 +137,6 @@ class Dashboard(App[int], inherit_bindings=False):
                 except Gap:
                     self.link.begin_again()
                     return
-                if self.options.record is not None:
-                    with self.options.record.open("ab") as record:
-                        record.write(encode(frame) + b"\n")
             case Lost(problem):
                 self.view = lose(self.view, problem, self.clock())
             case Seeking():

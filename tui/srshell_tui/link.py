@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -61,6 +62,7 @@ class Link:
         start: bool,
         options: OwnerOptions | None = None,
         period_seconds: float = 1.0,
+        record: Path | None = None,
     ) -> None:
         """Listen to a fabric.
 
@@ -69,7 +71,9 @@ class Link:
             start: whether an owner is started when there is none at the beginning.
             options: how it is started.
             period_seconds: from one frame to the next.
+            record: frames are added to this file, a line of JSON each.
         """
+        self._record = record
         self._place = place
         self._start = start
         self._options = options
@@ -93,6 +97,7 @@ class Link:
                     async for frame in frames:
                         self._start = False
                         delay = RETRY_SECONDS_MIN
+                        self._write_down(frame)
                         yield Heard(frame)
             except SrError as error:
                 problem = str(error)

@@ -129,7 +129,7 @@ class PlainDashboard:
         """Write until standard input ends with ``quit``, or for ever."""
         options = self.options
         link = Link(options.place, start=options.start, options=options.owner,
-                    period_seconds=options.period_seconds)  # fmt: skip
+                    period_seconds=options.period_seconds, record=options.record)  # fmt: skip
         client = FabricClient(options.place, start=options.start, options=options.owner,
                               read_only=options.read_only)  # fmt: skip
         listening = asyncio.ensure_future(self._listen(link))

@@ -20,7 +20,7 @@ from srshell_tui.options import Options
 from srshell_tui.scene import Look, Scene, couples
 from srshell_tui.screens import draw
 from srshell_tui.screens.sheets import draw_help
-from srshell_tui.store import FabricView, hear
+from srshell_tui.store import FabricView, Gap, hear
 from srshell_tui.text import Drawing
 
 _SIZE: Final = re.compile(r"(\d{2,4})x(\d{2,4})")
@@ -59,7 +59,7 @@ def read_recording(path: Path) -> FabricView:
     try:
         lines = path.read_bytes().splitlines()
         return view_after(msgspec.json.decode(line, type=Frame) for line in lines if line)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, Gap) as error:
         raise SrError.make("SR0005", facts=str(error), text=str(path), noun="recording") from error
 
 
