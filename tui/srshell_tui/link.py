@@ -111,6 +111,16 @@ class Link:
             delay = min(delay * 2, RETRY_SECONDS_MAX)
             yield Seeking()
 
+    def _write_down(self, frame: Frame) -> None:
+        """Add a frame to the recording; a disk that is full ends the recording, nothing else."""
+        if self._record is None:
+            return
+        try:
+            with self._record.open("ab") as recording:
+                recording.write(encode(frame) + b"\n")
+        except OSError:
+            self._record = None
+
     async def _frames(self, client: FabricClient, silence_seconds: float) -> AsyncGenerator[Frame]:
         """Frames until the owner ends or somebody asks to begin again."""
         watch = client.watch(self.period_seconds, silence_seconds)
