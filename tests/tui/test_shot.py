@@ -56,6 +56,9 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path, recording: Path) -> Non
     (tmp_path / "bad").write_text('{"seq": "x"}')
     with pytest.raises(SrError):
         read_recording(tmp_path / "bad")
+    (tmp_path / "bad").write_text("")
+    with pytest.raises(SrError):
+        read_recording(tmp_path / "bad")
     with pytest.raises(SrError):
         take(Shot("overview"), recording, tmp_path / "no" / "such.txt", OPTIONS)
 

@@ -23,6 +23,7 @@ from srshell.fabric.feed import Frame
 from srshell.fabric.launch import OwnerOptions
 from srshell.fabric.place import FabricPlace
 from srshell.model.errors import SrError
+from srshell.model.report import encode
 
 #: An owner that says nothing for so long is taken for lost, in seconds.
 SILENCE_SECONDS: Final = 8.0

@@ -58,9 +58,12 @@ def read_recording(path: Path) -> FabricView:
     """
     try:
         lines = path.read_bytes().splitlines()
-        return view_after(msgspec.json.decode(line, type=Frame) for line in lines if line)
+        view = view_after(msgspec.json.decode(line, type=Frame) for line in lines if line)
     except (OSError, msgspec.MsgspecError, Gap) as error:
         raise SrError.make("SR0005", facts=str(error), text=str(path), noun="recording") from error
+    if view.info is None:
+        raise SrError.make("SR0005", facts="it is empty", text=str(path), noun="recording")
+    return view
 
 
 def view_after(frames: Iterable[Frame]) -> FabricView:

@@ -133,7 +133,8 @@ def _arrays(scene: Scene) -> list[Line]:
     if hidden > 0:
         lines.append(fit(spans((f"   and {hidden} more, see :arrays", Tone.DIM)), width))
     if not scene.view.arrays:
-        lines.append(fit(spans(("   none yet: :identify, then :discover", Tone.DIM)), width))
+        text = "none yet: :identify, then :discover" if scene.view.info else "not heard of yet"
+        lines.append(fit(spans((f"   {text}", Tone.DIM)), width))
     return lines
 
 
