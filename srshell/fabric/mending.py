@@ -23,4 +23,6 @@ def mend_of(row: GroupStatus) -> str:
     if code == "SR9301":
         return f"srshell restart {row.array}"
     names = {"group": row.name, "array": row.array, "source": row.name, "state": "Synchronizing"}
+    # In a split brain: the side whose row this is would be kept.
+    names |= {"other": side.array for side in row.split if side.array != row.array}
     return SrError.make(code, "", "", None, **names).mend

@@ -210,8 +210,9 @@ async def test_a_split_brain_is_shown_with_both_deltas(
         await protected.failover("PriRG", confirm="RecRG")
     assert "A wrote 3 blocks (12 KiB), LSN 11 to 13, written" in refused.value.facts
     assert "B wrote 5 blocks (20 KiB)" in refused.value.facts
-    chain = (await protected.why("RecRG")).chain
-    assert any(line.startswith("B wrote 5 blocks") for line in chain)
+    why = await protected.why("RecRG")
+    assert any(line.startswith("B wrote 5 blocks") for line in why.chain)
+    assert why.mend == "srshell resolve RecRG --keep B --confirm A"
     heard = await protected.context.wait_until(lambda: told(protected, "SR6005") or None, 10.0)
     assert heard
     assert "A wrote 3 blocks" in told(protected, "SR6005")[0]
