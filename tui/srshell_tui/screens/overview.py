@@ -170,10 +170,9 @@ def _groups(
         cells = _group_cells(scene, couple)
         lines.append(row(columns, cells, width, chosen=index == chosen))
     if not found:
-        text = (
-            "   nothing passes the filter" if scene.view.status else "   no group yet: P provision"
-        )
-        lines.append(fit(spans((text, Tone.DIM)), width))
+        text = "nothing passes the filter" if scene.view.status else "no group yet: P provision"
+        text = text if scene.view.info else "not heard of yet"
+        lines.append(fit(spans((f"   {text}", Tone.DIM)), width))
     cursor = None if chosen is None else 2 + chosen - first
     return lines, cursor
 
