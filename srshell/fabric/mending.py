@@ -24,5 +24,7 @@ def mend_of(row: GroupStatus) -> str:
         return f"srshell restart {row.array}"
     names = {"group": row.name, "array": row.array, "source": row.name, "state": "Synchronizing"}
     # In a split brain: the side whose row this is would be kept.
-    names |= {"other": side.array for side in row.split if side.array != row.array}
+    for side in row.split:
+        if side.array != row.array:
+            names["other"] = side.array
     return SrError.make(code, "", "", None, **names).mend
