@@ -11,8 +11,9 @@ import pytest
 from tests.process.scenes import Scene, Stage
 
 _HERE = Path(__file__).parent
+_COMPILED = _HERE.parents[1] / "build" / "compiled"
 
-#: A scene waits for those before it, on a machine that may have other things to do.
+#: Many processes at once, on a machine that may have other things to do.
 _PATIENCE_SECONDS = 400
 
 
@@ -22,8 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ordered = sorted((items[index] for index in here), key=_of_scene)
     for index, item in zip(here, ordered, strict=True):
         items[index] = item
-        if _of_scene(item):
-            item.add_marker(pytest.mark.timeout(_PATIENCE_SECONDS))
+        item.add_marker(pytest.mark.timeout(_PATIENCE_SECONDS))
 
 
 def _of_scene(item: pytest.Item) -> bool:
@@ -37,8 +37,19 @@ def _title(item: pytest.Item) -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Let hundreds of processes find their modules compiled, whatever the environment says."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        environment.setenv("PYTHONPYCACHEPREFIX", str(_COMPILED))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def stage(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    compiled_once: None,
 ) -> Iterator[Stage]:
     """Play the scenes whose tests will run, and end what is left of them at the end."""
     scenes: dict[str, Scene] = {}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import attrs
 
-_PATIENCE_SECONDS = 100.0
+_PATIENCE_SECONDS = 300.0
 #: How long an owner may take from letting go of its fabric to the end of its process.
 _FAREWELL_SECONDS = 5.0
 _LOOK_SECONDS = 0.02

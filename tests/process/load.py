@@ -26,6 +26,9 @@ _SILENCE: Final = "SR1105"
 
 _UNITS_MAX: Final = 16
 
+#: How long to leave a site alone that takes no writes.
+_KNOCK_SECONDS: Final = 0.02
+
 #: Where writes go now: the connection to a site, and the name of the volume there.
 Target = Callable[[], tuple[SiteClient, str]]
 
@@ -88,7 +91,8 @@ class Load:
             first = place[dice.randint(0, len(place) - units)]
             entry = self.ledger.begin(first, units, trim=dice.random() < 0.1)
             await send(self.ledger, entry, self._target, self.surprises)
-            await asyncio.sleep(self._pause_seconds)
+            refused = entry.outcome is Outcome.REFUSED
+            await asyncio.sleep(max(self._pause_seconds, _KNOCK_SECONDS * refused))
 
 
 async def send(ledger: Ledger, entry: Entry, target: Target, surprises: list[str]) -> None:

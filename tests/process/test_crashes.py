@@ -1,7 +1,8 @@
 """Sites are killed in mid-flight: every acknowledged write is there, and nobody claimed too much.
 
 Each scene kills the source, the destination and both together at one moment of a group's life, with
-writers at work; the sites are started again, come in sync by themselves, and are compared.
+writers at work; the sites are started again, come in sync by themselves, and are compared.  Both in
+the first copy, and the owner with them, is a scene of test_owner_killed.
 """
 
 from __future__ import annotations
@@ -135,7 +136,6 @@ async def while_copying_marked_blocks(folder: Path) -> None:
 SCENES: Final[dict[str, Scene]] = {
     "source, at the first copy": lambda folder: while_copying(folder, VICTIMS["source"]),
     "destination, at the first copy": lambda folder: while_copying(folder, VICTIMS["destination"]),
-    "both, at the first copy": lambda folder: while_copying(folder, VICTIMS["both"]),
     "each, at steady writes": while_writing,
     "each, at log replay": while_replaying,
     "each, at a copy of marked blocks": while_copying_marked_blocks,

@@ -55,7 +55,6 @@ SCENES: Final[dict[str, Scene]] = {
     "the destination is killed in it": killed("B"),
     "a sync fails at the source": failed("A", "fdatasync", "EIO", 2),
     "a sync fails at the destination": failed("B", "fdatasync", "EIO", 2),
-    "the log of the source is full": failed("A", "pwritev2", "ENOSPC", 2),
     "the log of the destination is full": failed("B", "pwritev2", "ENOSPC", 2),
     "a write fails at the destination": failed("B", "pwrite64", "EIO", 2),
 }
