@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import signal
 import sys
@@ -21,7 +22,9 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_COMPILED: Final = Path(__file__).parents[2] / "build" / "compiled"
 
 Figures = Counter[str]
 
@@ -35,6 +38,9 @@ def run(drill: Drill, description: str | None, parent: Path | None = None) -> in
     parser.add_argument("--count", type=int, default=10, help="how many cycles")
     parser.add_argument("--from", dest="first", type=int, default=0, help="number of the first")
     options = parser.parse_args()
+    # Hundreds of processes find their modules compiled, whatever the environment says.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(_COMPILED)
     figures: Figures = Counter({"violations": 0})
     folder = Path(tempfile.mkdtemp(prefix="drill-", dir=parent))
     numbers = range(options.first, options.first + options.count)
