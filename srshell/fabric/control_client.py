@@ -126,7 +126,8 @@ class FabricClient(FabricApi):
             raise SrError.make("SR9003", facts=f"{verb} changes the fabric")
         waits = bool(full["wait"]) and not full["dry_run"]
         full["wait"] = full["wait"] and not waits
-        answer = decode(await self._exchange(partial(_post, verb, full), repeatable=False))
+        harmless = full["dry_run"] is True
+        answer = decode(await self._exchange(partial(_post, verb, full), repeatable=harmless))
         if not waits or not isinstance(answer, JobReport):
             return answer
         timeout = full.get("timeout")

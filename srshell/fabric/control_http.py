@@ -136,7 +136,11 @@ class ControlHttp:
             return self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            unheard = isinstance(error, ConnectionRefusedError | FileNotFoundError)
+            # A pipe that is broken while writing has not taken the request whole, and half of one
+            # is carried out by nobody: so ends a connection that an earlier owner left behind.
+            unheard = isinstance(
+                error, ConnectionRefusedError | FileNotFoundError | BrokenPipeError
+            )
             raise OwnerGone(str(error) or type(error).__name__, unheard=unheard) from error
 
 
