@@ -18,6 +18,7 @@ Always true:
 
 from __future__ import annotations
 
+import functools
 import grp
 import hmac
 import os
@@ -237,13 +238,17 @@ def _read_tokens(path: Path) -> tuple[tuple[Role, bytes], ...]:
 
 def _numbers(names: Iterable[str]) -> frozenset[int]:
     """The numbers of groups; one that does not exist has none."""
-    found = set()
-    for name in names:
-        try:
-            found.add(grp.getgrnam(name).gr_gid)
-        except (KeyError, ValueError):
-            continue
-    return frozenset(found)
+    found = map(_number, names)
+    return frozenset(number for number in found if number is not None)
+
+
+@functools.cache
+def _number(name: str) -> int | None:
+    """The number of a group, asked once: the answer can come over a network, and take its time."""
+    try:
+        return grp.getgrnam(name).gr_gid
+    except (KeyError, ValueError):
+        return None
 
 
 def _unusable(path: Path, facts: str) -> SrError:

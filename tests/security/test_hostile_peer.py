@@ -14,22 +14,16 @@ from srshell.codec.checksum import crc32
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import Record, RecordKind, pack_body
 from srshell.codec.messages import (
-    Agreed,
     Commit,
     Compare,
     Compared,
     Confirm,
-    Digest,
-    DigestReply,
     DirtyRequest,
     Extent,
     ExtentStored,
     Fence,
-    Fetch,
     Frame,
     Hello,
-    LogDigestReply,
-    Mend,
     Message,
     Policy,
     Pong,
@@ -38,6 +32,14 @@ from srshell.codec.messages import (
     Rejoin,
     Rejoined,
     Verdict,
+)
+from srshell.codec.verify_messages import (
+    Agreed,
+    Digest,
+    DigestReply,
+    Fetch,
+    LogDigestReply,
+    Mend,
 )
 from srshell.model.replica import (
     Epoch,

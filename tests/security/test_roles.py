@@ -10,6 +10,7 @@ import pytest
 
 import srshell.fabric.api  # noqa: F401 - declares every verb
 from srshell.fabric.access import Access, Peer, read_access, shared_socket
+from srshell.fabric.calls import parse_line
 from srshell.fabric.command_spec import Effect, Role
 from srshell.fabric.commands import COMMANDS
 from srshell.fabric.place import FabricPlace
@@ -244,6 +245,26 @@ def test_only_a_regular_file_of_ours_gives_roles(place: FabricPlace, name: str, 
     tokens = str(path) if name == "tokens" else None
     with pytest.raises(SrError, match="SR9009"):
         read_access(place, token_file=tokens, viewer_groups=("bin",), socket_path="/s")
+
+
+def test_the_options_of_serve_give_roles_too() -> None:
+    """They add to the file; the socket and the tokens are places, and so absolute."""
+    line = "serve --share s --viewer-group bin sys --operator-group adm --token-file t"
+    call = parse_line(line)
+    assert call.arguments == {
+        "share": str(Path.cwd() / "s"),
+        "viewer_groups": ("bin", "sys"),
+        "operator_groups": ("adm",),
+        "token_file": str(Path.cwd() / "t"),
+    }
+
+
+def test_options_add_to_the_file(place: FabricPlace) -> None:
+    file = _secret(place.directory / "access.toml", "viewer_groups = ['bin']\nsocket = '/s'\n")
+    access = read_access(place, viewer_groups=("sys",), operator_groups=("adm",))
+    assert (access.viewer_groups, access.operator_groups) == (("bin", "sys"), ("adm",))
+    assert access.socket == Path("/s")
+    assert file.exists()
 
 
 @pytest.mark.parametrize(

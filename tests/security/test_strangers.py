@@ -13,15 +13,17 @@ import attrs
 import pytest
 
 import srshell.fabric.api  # noqa: F401 - declares every verb
+from srshell.fabric import launch
 from srshell.fabric.access import Access, read_access, shared_socket
 from srshell.fabric.command_spec import Role
 from srshell.fabric.control_server import ControlServer, listening_socket
-from srshell.fabric.place import FabricPlace
+from srshell.fabric.place import FabricPlace, find_place
 from srshell.fabric.reports import StoppedReport
 from srshell.fabric.roles import needed_role
 from srshell.fabric.session import FabricSession
 from srshell.fabric.threads import LoopThread
 from srshell.fabric.verb import VERBS
+from srshell.model.errors import SrError
 from srshell.site.server import SiteServer
 from tests import needs
 from tests.security.strangers import GROUP, NOBODY, Answer, as_stranger
@@ -202,6 +204,21 @@ def test_a_token_raises_the_role_of_a_group(served: Served) -> None:
     rows = [["ask", "GET", "/v1/info", "", token] for token in (_ADMIN, _VIEWER, "wrong")]
     answers = as_stranger(served.shared, rows)
     assert [answer.error["role"] for answer in answers] == ["admin", "operator", "operator"]
+
+
+def test_a_client_names_the_shared_socket(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of the directory; with its token, and without starting an owner of its own."""
+    monkeypatch.setenv("SRSHELL_TOKEN", _VIEWER)
+    connection = launch.try_connect(find_place(served.shared))
+    assert connection is not None
+    # The tests run as the owner's user: a token lowers no role.
+    assert json.loads(connection.get("info"))["role"] == "admin"
+    connection.close()
+    dead = served.directory / "dead"
+    listening_socket(dead).close()
+    with pytest.raises(SrError, match="SR9001"):
+        launch.connect(find_place(dead))
+    assert not dead.is_dir()
 
 
 def test_nothing_of_the_fabric_can_be_read_beside_its_sockets(served: Served) -> None:
