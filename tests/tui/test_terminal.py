@@ -115,7 +115,7 @@ def terminal(fabric: SyncFabric, place: Path) -> Iterator[Terminal]:
 
 
 def test_a_person_watches_and_fails_over(fabric: SyncFabric, terminal: Terminal) -> None:
-    """Seen, silent at rest, carried out to the end; the owner dies and comes back."""
+    """Seen, silent at rest, carried out; the owner dies and comes back; the person hangs up."""
     terminal.see("● connected", "PriRG>RecRG", "● Synchronizing", "RPO 0 s")
 
     terminal.type("5")
@@ -142,10 +142,15 @@ def test_a_person_watches_and_fails_over(fabric: SyncFabric, terminal: Terminal)
     assert fabric.info().owner_pid != owner
     terminal.see("● connected", "owner restarted", "[Synchronizing]")
 
-    terminal.type("q")
+    terminal.type("B")
+    terminal.see("type PriRG to run it")
+    terminal.type("PriRG\r")
+    while not any(job.command.startswith("failback") for job in fabric.jobs()):
+        terminal.read(0.05)
+    terminal.process.kill(signal.SIGHUP)  # the line is dropped in the middle of it
     terminal.process.expect(pexpect.EOF)
-    terminal.process.wait()
-    assert terminal.process.exitstatus == 0
+    fabric.wait("PriRG", timeout=_PATIENCE_SECONDS)
+    assert {row.name for row in fabric.status() if row.is_primary} == {"PriRG"}
 
 
 def test_a_terminal_that_stops_reading_holds_nothing_up(
@@ -165,6 +170,8 @@ def test_a_terminal_that_stops_reading_holds_nothing_up(
     terminal.see("Volumes (4)", "PV", "RL")
     terminal.type("q")
     terminal.process.expect(pexpect.EOF)
+    terminal.process.wait()
+    assert terminal.process.exitstatus == 0
 
 
 def _lines(path: Path) -> int:

@@ -10,7 +10,9 @@ Always true:
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -112,6 +114,8 @@ class Dashboard(App[int], inherit_bindings=False):
         if self._listening:
             self.listen()
             self.set_interval(1.0, self.redraw)
+            # Who ends it from elsewhere gets the terminal back as it was.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
 
     async def on_unmount(self) -> None:
         """Hang up."""
