@@ -17,13 +17,25 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias, get_args
 
 import attrs
 import msgspec
 
 from srshell.codec.checksum import Buffer, crc32
 from srshell.codec.errors import FormatError
+from srshell.codec.verify_messages import (
+    Agreed,
+    Digest,
+    DigestReply,
+    Fetch,
+    Fetched,
+    LogDigest,
+    LogDigestReply,
+    Mend,
+    Mended,
+)
+from srshell.codec.wire import Crc, Number, Wire
 from srshell.model.replica import Era, OnPeerLoss, Standing
 
 PROTOCOL: Final = 1
@@ -33,17 +45,8 @@ HEADER_BYTES: Final = 24
 META_BYTES_MAX: Final = 1024 * 1024
 PAYLOAD_BYTES_MAX: Final = 4 * 1024 * 1024
 
-#: LSNs, counts, sizes and times: never negative, never beyond what a file or a log can have.
-Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-#: A CRC-32.
-Crc: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
-
-class _Wire(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A message is an array of its fields; it holds no cycles, so the collector may skip it."""
-
-
-class Hello(_Wire, frozen=True):
+class Hello(Wire, frozen=True):
     """First word of both sides: who I am, whom I expect, and where I stand."""
 
     protocol: Number
@@ -54,7 +57,7 @@ class Hello(_Wire, frozen=True):
     session: str
 
 
-class Verdict(_Wire, frozen=True):
+class Verdict(Wire, frozen=True):
     """What I conclude from both standings; both sides must conclude the same."""
 
     relation: str
@@ -62,14 +65,14 @@ class Verdict(_Wire, frozen=True):
     common_lsn: int
 
 
-class Refused(_Wire, frozen=True):
+class Refused(Wire, frozen=True):
     """I cannot work with you, and this is why; the link closes after it."""
 
     code: str
     text: str
 
 
-class Rejoin(_Wire, frozen=True):
+class Rejoin(Wire, frozen=True):
     """Primary: take this history, drop your tail after ``truncate_lsn``, then follow me."""
 
     history: tuple[Era, ...]
@@ -81,14 +84,14 @@ class Rejoin(_Wire, frozen=True):
     policy: OnPeerLoss
 
 
-class Rejoined(_Wire, frozen=True):
+class Rejoined(Wire, frozen=True):
     """Secondary: all of that is durable here."""
 
     durable_lsn: Number
     log_bytes_free: Number
 
 
-class Frame(_Wire, frozen=True):
+class Frame(Wire, frozen=True):
     """Records for the log; the payload is the body of the frame."""
 
     epoch: Number
@@ -98,7 +101,7 @@ class Frame(_Wire, frozen=True):
     commit_lsn: Number
 
 
-class Confirm(_Wire, frozen=True):
+class Confirm(Wire, frozen=True):
     """My log is durable up to here, my volumes hold this much, and so much log is free (bytes)."""
 
     durable_lsn: Number
@@ -106,20 +109,20 @@ class Confirm(_Wire, frozen=True):
     log_bytes_free: Number
 
 
-class Commit(_Wire, frozen=True):
+class Commit(Wire, frozen=True):
     """Everything up to here is durable in both logs and may be applied."""
 
     commit_lsn: Number
 
 
-class Ping(_Wire, frozen=True):
+class Ping(Wire, frozen=True):
     """Primary: I am alive.  ``sent_ns`` is my clock and comes back unchanged."""
 
     sent_ns: Number
     commit_lsn: Number
 
 
-class Pong(_Wire, frozen=True):
+class Pong(Wire, frozen=True):
     """Answer to a ping."""
 
     sent_ns: Number
@@ -127,7 +130,7 @@ class Pong(_Wire, frozen=True):
     log_bytes_free: Number
 
 
-class Extent(_Wire, frozen=True):
+class Extent(Wire, frozen=True):
     """Copy of a range (bytes); the payload is the data unless the range is zeros."""
 
     sequence: Number
@@ -138,13 +141,13 @@ class Extent(_Wire, frozen=True):
     zero: bool
 
 
-class ExtentStored(_Wire, frozen=True):
+class ExtentStored(Wire, frozen=True):
     """All extents up to ``sequence`` are durable in my volumes."""
 
     sequence: Number
 
 
-class Compare(_Wire, frozen=True):
+class Compare(Wire, frozen=True):
     """Is the range (bytes) equal on your side?"""
 
     sequence: Number
@@ -154,63 +157,63 @@ class Compare(_Wire, frozen=True):
     digest: bytes
 
 
-class Compared(_Wire, frozen=True):
+class Compared(Wire, frozen=True):
     """Answer to a compare."""
 
     sequence: Number
     equal: bool
 
 
-class Fence(_Wire, frozen=True):
+class Fence(Wire, frozen=True):
     """The copy is complete once your log is durable up to ``lsn``."""
 
     lsn: Number
     history: tuple[Era, ...]
 
 
-class Fenced(_Wire, frozen=True):
+class Fenced(Wire, frozen=True):
     """I am consistent, durably."""
 
     lsn: Number
 
 
-class FenceClosed(_Wire, frozen=True):
+class FenceClosed(Wire, frozen=True):
     """I no longer acknowledge alone, durably."""
 
     lsn: Number
 
 
-class Policy(_Wire, frozen=True):
+class Policy(Wire, frozen=True):
     """What I am about to allow myself; I wait until you hold it."""
 
     on_peer_loss: OnPeerLoss
     may_ack_alone: bool
 
 
-class PolicyStored(_Wire, frozen=True):
+class PolicyStored(Wire, frozen=True):
     """I hold it, durably."""
 
     on_peer_loss: OnPeerLoss
     may_ack_alone: bool
 
 
-class Pull(_Wire, frozen=True):
+class Pull(Wire, frozen=True):
     """Send me your records from here on: you hold more of this epoch than I do."""
 
     first_lsn: Number
 
 
-class Pulled(_Wire, frozen=True):
+class Pulled(Wire, frozen=True):
     """That was all of them."""
 
     last_lsn: Number
 
 
-class DirtyRequest(_Wire, frozen=True):
+class DirtyRequest(Wire, frozen=True):
     """Which blocks did you change beyond our common point?"""
 
 
-class Dirty(_Wire, frozen=True):
+class Dirty(Wire, frozen=True):
     """Pages of a dirty bitmap, from ``first_page`` on; the payload is the bits."""
 
     volume: Number
@@ -218,47 +221,13 @@ class Dirty(_Wire, frozen=True):
     last: bool
 
 
-class Digest(_Wire, frozen=True):
-    """What is the digest of the range (bytes) once you applied ``as_of_lsn``?"""
-
-    sequence: Number
-    volume: Number
-    offset: Number
-    length: Number
-    as_of_lsn: Number
-
-
-class DigestReply(_Wire, frozen=True):
-    """Answer to a digest: of all bytes, and for each block what it has and what was recorded."""
-
-    sequence: Number
-    digest: bytes
-    checksums: bytes
-    recorded: bytes
-    past_cache: bool
-
-
-class LogDigest(_Wire, frozen=True):
-    """What are the frames of your log on disk from here on, and what there is damaged?"""
-
-    first_lsn: Number
-    mend: bool
-
-
-class LogDigestReply(_Wire, frozen=True):
-    """Rows of (first LSN, last LSN, body_crc), and a sentence about each damage."""
-
-    rows: tuple[tuple[Number, Number, Crc], ...]
-    damage: tuple[str, ...]
-
-
-class Bye(_Wire, frozen=True):
+class Bye(Wire, frozen=True):
     """I close the link in good order."""
 
     reason: str
 
 
-class Diverged(_Wire, frozen=True):
+class Diverged(Wire, frozen=True):
     """We are split: what I hold beyond our common point (bytes; Unix milliseconds, 0: unknown)."""
 
     from_lsn: Number
@@ -267,44 +236,6 @@ class Diverged(_Wire, frozen=True):
     bytes: Number
     first_unix_ms: Number
     last_unix_ms: Number
-
-
-class Agreed(_Wire, frozen=True):
-    """The range that I last asked a digest of is equal here: record what you did not know."""
-
-    sequence: Number
-
-
-class Fetch(_Wire, frozen=True):
-    """Send me the range (bytes) as your device holds it: mine is wrong."""
-
-    sequence: Number
-    volume: Number
-    offset: Number
-    length: Number
-
-
-class Fetched(_Wire, frozen=True):
-    """Answer to a fetch; the payload is the data, which ``crc`` covers."""
-
-    sequence: Number
-    crc: Crc
-
-
-class Mend(_Wire, frozen=True):
-    """Your range (bytes) is wrong: write this payload, which ``crc`` covers, in its place."""
-
-    sequence: Number
-    volume: Number
-    offset: Number
-    length: Number
-    crc: Crc
-
-
-class Mended(_Wire, frozen=True):
-    """It is durable in my volume."""
-
-    sequence: Number
 
 
 Message: TypeAlias = (

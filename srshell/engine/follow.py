@@ -23,28 +23,30 @@ import attrs
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import FrameBody, Record, open_body
 from srshell.codec.messages import (
-    Agreed,
     Bye,
     Commit,
     Compare,
     Compared,
     Confirm,
-    Digest,
     Extent,
     ExtentStored,
     Fence,
     FenceClosed,
     Fenced,
-    Fetch,
     Frame,
-    LogDigest,
-    Mend,
     Message,
     Ping,
     Policy,
     PolicyStored,
     Pong,
     check_extent,
+)
+from srshell.codec.verify_messages import (
+    Agreed,
+    Digest,
+    Fetch,
+    LogDigest,
+    Mend,
 )
 from srshell.engine import destage
 from srshell.engine.applier import Applier

@@ -18,19 +18,21 @@ from srshell.codec.messages import (
     Bye,
     Compared,
     Confirm,
-    DigestReply,
     ExtentStored,
     Fence,
     FenceClosed,
     Fenced,
-    Fetched,
-    LogDigestReply,
-    Mended,
     Message,
     Ping,
     Policy,
     PolicyStored,
     Pong,
+)
+from srshell.codec.verify_messages import (
+    DigestReply,
+    Fetched,
+    LogDigestReply,
+    Mended,
 )
 from srshell.engine.copier import Copier
 from srshell.engine.core import Core

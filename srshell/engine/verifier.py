@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from srshell.codec.checksum import crc32
 from srshell.codec.checksum_page import BLOCK_BYTES, CHECKSUM_BYTES, block_checksum
-from srshell.codec.messages import (
+from srshell.codec.verify_messages import (
     Agreed,
     Digest,
     DigestReply,

@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 
 from srshell.codec.checksum import crc32
-from srshell.codec.messages import (
+from srshell.codec.verify_messages import (
     Agreed,
     Digest,
     DigestReply,

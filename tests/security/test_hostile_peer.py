@@ -53,7 +53,7 @@ from srshell.model.replica import (
 from srshell.replication import credible
 from srshell.replication.decide import Amount, Decision, Relation
 from srshell.replication.reigns import HISTORY_LIMIT
-from srshell.transport.link import LinkClosed
+from srshell.transport.link import Link, LinkClosed
 from tests.unit.engine.sides import BLOCK, PARTNERSHIP, REPLICAS, VOLUME_BYTES, Sides, on_sides
 from tests.unit.replication.superblocks import superblock
 
@@ -277,6 +277,69 @@ def test_a_stranger_does_not_end_the_link_that_there_is(who: str) -> None:
         assert pair.b.replica.peer_link.follow is follow
         assert follow is not None
         assert not follow.link.closed
+
+    on_sides(test)
+
+
+#: What an impostor who knows every identity could claim of himself.
+IMPOSTORS: Final = {
+    "the last epoch there is": {"history": (Era(Epoch(_FAR, 0, "aa"), 0),)},
+    "an epoch beyond 64 bits": {"history": (Era(Epoch(2**64 - 1, 0, "aa"), 0),)},
+    "a history without end": {"history": tuple(Era(Epoch(n, n, "aa"), n) for n in range(1, 500))},
+    "epochs that fall": {"history": (Era(Epoch(2, 0, "aa"), 0), Era(Epoch(1, 0, "aa"), 5))},
+    "a negative log": {"tail_lsn": -1},
+    "a log beyond 64 bits": {"tail_lsn": 2**64 - 1},
+    "no history": {"history": ()},
+    "another nonce": {"history": (Era(Epoch(1, 0, "zz"), 0),)},
+}
+
+
+@pytest.mark.parametrize("claim", IMPOSTORS)
+def test_an_impostor_who_dials_changes_nothing(claim: str) -> None:
+    """The link that he ended comes back by itself; no epoch rose."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        await pair.a.write(0, _MINE)
+        before = pair.b.core.superblock
+        link = await pair.network.host("C").connect("site-B")
+        link.send(hello(standing=standing(**IMPOSTORS[claim])))
+        with pytest.raises(LinkClosed):
+            while True:
+                await link.receive()
+        await pair.in_sync()
+        after = pair.b.core.superblock
+        assert (after.history, after.promised_epoch) == (before.history, before.promised_epoch)
+        assert await pair.a.write(4096, b"goes on") == 2
+
+    on_sides(test)
+
+
+@pytest.mark.parametrize("claim", IMPOSTORS)
+def test_an_impostor_who_is_dialled_changes_nothing(claim: str) -> None:
+    """He stands in the peer's place for a while; when the peer is back, it is dialled again."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        await pair.a.write(0, _MINE)
+        pair.b.kill()
+        met: list[Link] = []
+
+        async def accept(link: Link) -> None:
+            met.append(link)
+            role = ReplicaRole.SECONDARY
+            shown = standing(replica=REPLICAS["B"], role=role, **IMPOSTORS[claim])
+            link.send(hello(replica=REPLICAS["B"], peer=REPLICAS["A"], standing=shown))
+            await link.receive()
+
+        listener = await pair.network.host("C").listen("site-B", accept)
+        await pair.until(lambda: met)
+        await pair.until(lambda: met[0].closed)
+        listener.close()
+        await pair.b.open()
+        await pair.in_sync()
+        assert pair.a.report.failure == ""
+        assert await pair.a.write(4096, b"goes on") == 2
 
     on_sides(test)
 

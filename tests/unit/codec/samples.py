@@ -5,7 +5,14 @@ from array import array
 import attrs
 from bitarray import bitarray
 
-from srshell.codec import bitmap_page, checksum_page, log_frame, messages, superblock
+from srshell.codec import (
+    bitmap_page,
+    checksum_page,
+    log_frame,
+    messages,
+    superblock,
+    verify_messages,
+)
 from srshell.codec.log_frame import FrameBody, Record, RecordKind
 from srshell.codec.messages import Message
 from srshell.model.replica import (
@@ -90,7 +97,7 @@ SUPERBLOCK = Superblock(
     failure="log: fdatasync failed (EIO)",
 )
 
-#: As it was before there were checksum maps and times of writes alone; its golden file cannot be made again.
+#: As it was before checksum maps and times of writes alone; its file cannot be made again.
 SUPERBLOCK_WITHOUT_CHECKSUMS = attrs.evolve(
     SUPERBLOCK,
     volumes=tuple(
@@ -148,25 +155,25 @@ MESSAGES: tuple[Message, ...] = (
     messages.Pulled(44),
     messages.DirtyRequest(),
     messages.Dirty(1, 3, True),
-    messages.Digest(11, 1, 8192, 4096, 44),
-    messages.DigestReply(11, b"\xff" * 16, bytes(range(8)), bytes(range(8, 16)), True),
-    messages.LogDigest(41, True),
-    messages.LogDigestReply(((41, 44, 0xCAFEF00D), (45, 45, 0)), ("superblock slot 2",)),
+    verify_messages.Digest(11, 1, 8192, 4096, 44),
+    verify_messages.DigestReply(11, b"\xff" * 16, bytes(range(8)), bytes(range(8, 16)), True),
+    verify_messages.LogDigest(41, True),
+    verify_messages.LogDigestReply(((41, 44, 0xCAFEF00D), (45, 45, 0)), ("superblock slot 2",)),
     messages.Bye("site stops"),
     messages.Diverged(40, 44, 3, 12288, 1_700_000_000_250, 1_700_000_009_750),
-    messages.Agreed(11),
-    messages.Fetch(12, 1, 8192, 4096),
-    messages.Fetched(12, 0x85B6FCE2),
-    messages.Mend(13, 1, 8192, 7, 0x85B6FCE2),
-    messages.Mended(13),
+    verify_messages.Agreed(11),
+    verify_messages.Fetch(12, 1, 8192, 4096),
+    verify_messages.Fetched(12, 0x85B6FCE2),
+    verify_messages.Mend(13, 1, 8192, 7, 0x85B6FCE2),
+    verify_messages.Mended(13),
 )
 
 PAYLOADS: dict[type[Message], bytes] = {
     messages.Frame: b"the body of a frame",
     messages.Extent: b"srshell",
     messages.Dirty: bytes(range(64)),
-    messages.Fetched: b"srshell",
-    messages.Mend: b"srshell",
+    verify_messages.Fetched: b"srshell",
+    verify_messages.Mend: b"srshell",
 }
 
 

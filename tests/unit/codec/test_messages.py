@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srshell.codec import messages
+from srshell.codec import messages, wire
 from srshell.codec.checksum import Buffer, crc32
 from srshell.codec.errors import FormatError
 from srshell.codec.messages import Message
@@ -41,8 +41,8 @@ STANDINGS = st.builds(
 def values_of(hint: object) -> st.SearchStrategy[Any]:
     """Return all values that a field with this type may have."""
     plain: dict[object, st.SearchStrategy[Any]] = {
-        messages.Number: NUMBERS,
-        messages.Crc: st.integers(0, 2**32 - 1),
+        wire.Number: NUMBERS,
+        wire.Crc: st.integers(0, 2**32 - 1),
         int: st.integers(-(2**63), 2**63 - 1),
         str: TEXT,
         bytes: st.binary(max_size=40),

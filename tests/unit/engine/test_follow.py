@@ -10,12 +10,14 @@ import pytest
 from srshell.codec.checksum import crc32
 from srshell.codec.log_frame import FrameBody, Record, RecordKind, pack_body
 from srshell.codec.messages import (
-    Digest,
     Extent,
     Fenced,
     Frame,
     Message,
     Policy,
+)
+from srshell.codec.verify_messages import (
+    Digest,
 )
 from srshell.engine.follow import Follow
 from srshell.model.replica import LinkState, OnPeerLoss, ReplicaData
