@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
@@ -38,7 +38,7 @@ _SAID_BYTES: Final = 500
 _ADMIN_FOLDERS: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 #: Looks at the images of one prefix, by volume; returns what is wrong, or nothing.
-Checker = Callable[[int, Mapping[str, Path]], Awaitable[str]]
+Checker = Callable[[int, Mapping[str, Path]], Coroutine[Any, Any, str]]
 
 
 @attrs.frozen

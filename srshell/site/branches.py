@@ -100,6 +100,15 @@ class Branches:
         )
         return BranchList(tuple(sorted(found, key=lambda each: each.branch.saved_unix)), damaged)
 
+    async def in_pool(self, name: str) -> str:
+        """Return the name of a branch that lies in a pool; empty if there is none."""
+        pool = self.store.pools.get(name)
+        if pool is None or pool.label.kind is not PoolKind.FILE:
+            return ""
+        folder = str(pool.path / BRANCH_FOLDER)
+        found = [each for each in (await self.listed()).branches if each.directory == folder]
+        return found[0].branch.name if found else ""
+
     async def find(self, name: str) -> SiteBranch:
         """Return one branch.
 
@@ -222,8 +231,8 @@ def _read_folder(place: Path, array: str) -> _Folder:
             except SrError as error:
                 damaged.append(error)
                 continue
-            if found.array == array:
-                branches.append(found)
+            # The folder is this array's, whatever it was called when the branch was saved.
+            branches.append(attrs.evolve(found, array=array))
     described = {image.file for branch in branches for image in branch.images}
     ours = (IMAGE_SUFFIX, f"{DESCRIPTION_SUFFIX}.new")
     leftovers = [name for name in names if name.endswith(ours) and name not in described]

@@ -184,6 +184,9 @@ class Site(BranchVerbs):
     async def remove_pool(self, name: str) -> None:
         """See `SiteApi.remove_pool`."""
         self._check_open()
+        if branch := await self._branches.in_pool(name):
+            user = f"pool {name}, in which it lies"
+            raise SrError.make("SR2014", volume=f"branch {branch}", user=user, group=branch)
         await self._store.remove_pool(name)
 
     async def create_volume(self, volume: SiteVolume) -> SiteVolume:

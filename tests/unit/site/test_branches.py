@@ -67,14 +67,14 @@ async def opened(export: NbdExport) -> asyncio.StreamWriter:
 
 
 async def test_branches_are_found_by_a_site_that_starts(fabric: Fabric) -> None:
-    """The oldest first; those of another array in the same folder are not its own."""
+    """The oldest first; the array may have had another name when one was saved."""
     await fabric.with_volumes("A")
     made(fabric, "groupA.9", saved_unix=200.0)
-    made(fabric, "groupA.7")
-    made(fabric, "groupZ.7", array="Z")
+    made(fabric, "groupA.7", array="SAN7")
     a = await fabric.reopen("A")
     assert await names(a) == ["groupA.7", "groupA.9"]
     (first, _) = (await a.branches()).branches
+    assert first.branch.array == "A"
     assert first.directory == str(folder_of(fabric))
     assert first.used_bytes >= SIZE
     with pytest.raises(SrError, match="SR0105"):
@@ -217,3 +217,13 @@ async def test_a_folder_that_is_no_folder_is_refused(fabric: Fabric) -> None:
         await a.give_up(PARTNERSHIP, 60.0)
     assert await names(a) == []
     assert await names(b) == []
+
+
+async def test_a_pool_with_a_branch_is_not_given_back(fabric: Fabric) -> None:
+    """Nobody would find the branch again."""
+    a = await fabric.with_pool("A")
+    made(fabric)
+    with pytest.raises(SrError, match="SR2014"):
+        await a.remove_pool("PoolA")
+    await a.remove_branch("groupA.7")
+    await a.remove_pool("PoolA")
