@@ -4,8 +4,8 @@ Always true:
 
 (1) `current` is what the disk holds: a change is visible in memory only after it is durable.
 (2) Changes are serialised; each writes one slot and syncs it in one job.
-(3) A change of role, epoch, data state or ``alone`` is written to two slots, one after the other:
-    one slot that rots afterwards cannot bring back what this side was before.
+(3) A change of role, epoch, data state, policy or ``alone`` is written to two slots, one after the
+    other: one slot that rots afterwards cannot bring back what this side was before.
 (4) Slots of different replicas are refused: somebody copied parts of another log here.
 (5) A slot that is valid but of a later format is refused, not passed over: an older program must
     not take an older slot for the truth.
@@ -106,7 +106,12 @@ def _identity(superblock: Superblock) -> tuple[object, ...]:
         superblock.peer_may_ack_alone,
         superblock.unclean,
         superblock.promised_epoch,
+        superblock.on_peer_loss,
+        superblock.suspended,
         superblock.copy_id,
+        superblock.base_lsn,
+        superblock.full_copy,
+        superblock.compare,
         superblock.yields,
         superblock.torn_down,
     )
