@@ -7,17 +7,19 @@ the first copy, and the owner with them, is a scene of test_owner_killed.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from srshell.model.errors import SrError
 from srshell.model.replica import Flow, ReplicaReport
 from srshell.site.api import FaultKind
 from tests.process.claims import Watch
 from tests.process.load import Load
-from tests.process.pair import MIB, Pair, open_pair
+from tests.process.pair import MIB, PARTNERSHIP, Pair, open_pair
 from tests.process.scenes import Scene
 
 VICTIMS: Final = {"source": ("A",), "destination": ("B",), "both": ("A", "B")}
@@ -54,6 +56,9 @@ async def while_copying(folder: Path, victims: tuple[str, ...]) -> None:
             await load.more(10)
             await pair.start_copy()
             await slow_copy(pair, Flow.INITIAL_COPY)
+            # Blocks of different moments side by side are nothing that anybody may lead with.
+            with pytest.raises(SrError, match="SR6026"):
+                await pair.site("B").promote(PARTNERSHIP, "unplanned", None, alone=True)
             await pair.kill(victims)
             await pair.suffer("B", FaultKind.SLOW_DISK, 0)
             await load.more(10)
@@ -133,9 +138,33 @@ async def while_copying_marked_blocks(folder: Path) -> None:
         await pair.check()
 
 
+def lost_for_good(victim: str) -> Scene:
+    """Kill a side and remove all its files; what was acknowledged is at the other one."""
+
+    async def scene(folder: Path) -> None:
+        async with open_pair(folder) as pair, Watch(pair):
+            async with Load(pair.ledger, pair.target, pair.places()) as load:
+                await load.more(60)
+                await pair.take_down(victim)
+                shutil.rmtree(pair.path(victim).parent)
+                shutil.rmtree(pair.settings(victim).directory)
+                if victim == pair.primary:
+                    other = pair.secondary
+                    await pair.site(other).promote(PARTNERSHIP, "unplanned", None, alone=True)
+                    pair.primary = other
+                await load.more(10)
+            site, volume = pair.target()
+            problems = pair.ledger.problems(await site.read(volume, 0, pair.size_bytes))
+            assert not problems, problems[:5]
+
+    return scene
+
+
 SCENES: Final[dict[str, Scene]] = {
     "source, at the first copy": lambda folder: while_copying(folder, VICTIMS["source"]),
     "destination, at the first copy": lambda folder: while_copying(folder, VICTIMS["destination"]),
+    "source, for good": lost_for_good("A"),
+    "destination, for good": lost_for_good("B"),
     "each, at steady writes": while_writing,
     "each, at log replay": while_replaying,
     "each, at a copy of marked blocks": while_copying_marked_blocks,

@@ -11,13 +11,14 @@ from typing import Final
 
 import pytest
 
+from srshell.model.replica import OnPeerLoss
 from tests import needs
 from tests.process.claims import Watch
 from tests.process.load import Load
-from tests.process.pair import RESTLESS, open_pair
+from tests.process.pair import PARTNERSHIP, RESTLESS, open_pair
 from tests.process.scenes import Scene
 from tests.process.sweep import ERRORS, KILL, Passed, Point, fail_at, kill_at
-from tests.process.tracer import Tampering
+from tests.process.tracer import Tampering, tamper_with
 
 
 def killed(array: str) -> Scene:
@@ -50,6 +51,30 @@ def failed(array: str, call: str, error: str, nth: int) -> Scene:
     return scene
 
 
+async def late(folder: Path) -> None:
+    """Let every write of the source take its time, while the destination takes its place.
+
+    What was on its way to a file when the old primary was replaced gets there, or never: once it
+    follows, nothing of its old role comes after.
+    """
+    async with open_pair(folder, on_peer_loss=OnPeerLoss.SUSPEND_IO) as pair:
+        old = pair.target()
+        first, second = pair.places()
+        slow = Tampering("pwritev2,pwrite64", "delay_enter=200000", 1, onwards=True)
+        async with Load(pair.ledger, lambda: old, [first], workers=8) as load:
+            await load.more(20)
+            traced = await tamper_with(pair, "A", slow)
+            await load.more(10)
+            await pair.site("B").promote(PARTNERSHIP, "unplanned", None, alone=True)
+            pair.primary = "B"
+            async with Load(pair.ledger, pair.target, [second], seed=8) as new_load:
+                await new_load.more(10)
+                await pair.live()
+                await new_load.more(10)
+        await traced.let_go()
+        await pair.check()
+
+
 SCENES: Final[dict[str, Scene]] = {
     "the source is killed in it": killed("A"),
     "the destination is killed in it": killed("B"),
@@ -57,6 +82,7 @@ SCENES: Final[dict[str, Scene]] = {
     "a sync fails at the destination": failed("B", "fdatasync", "EIO", 2),
     "the log of the destination is full": failed("B", "pwritev2", "ENOSPC", 2),
     "a write fails at the destination": failed("B", "pwrite64", "EIO", 2),
+    "writes of the source come late, and it is replaced": late,
 }
 
 

@@ -28,17 +28,19 @@ CALLS: Final = ("pwrite64", "pwritev2", "fdatasync", "fallocate")
 
 @attrs.frozen
 class Tampering:
-    """What happens to the ``nth`` call of that name in each thread."""
+    """What happens to the ``nth`` call of that name in each thread, or ``onwards`` from there."""
 
-    call: str
-    fault: str  # as strace says it: "error=EIO", "signal=KILL"
+    call: str  # one name, or several with commas between them
+    fault: str  # as strace says it: "error=EIO", "signal=KILL", "delay_enter=MICROSECONDS"
     nth: int
+    onwards: bool = False
 
     def words(self) -> list[str]:
         """Return the command that lets it happen to another command."""
         strace = needs.find("strace")
         assert strace is not None
-        inject = f"inject={self.call}:{self.fault}:when={self.nth}"
+        when = f"{self.nth}+" if self.onwards else f"{self.nth}"
+        inject = f"inject={self.call}:{self.fault}:when={when}"
         quiet = ["-qqq", "-o", os.devnull]
         return [strace, "-f", *quiet, "-e", f"trace={self.call}", "-e", inject]
 
@@ -51,7 +53,7 @@ class Tampering:
 
 @attrs.frozen
 class Traced:
-    """A site that runs under strace, which ends with it."""
+    """A site that strace looks at, which ends with it."""
 
     process: subprocess.Popen[bytes]
 
@@ -59,6 +61,11 @@ class Traced:
     def ended(self) -> bool:
         """Whether the site has ended."""
         return self.process.poll() is not None
+
+    async def let_go(self) -> None:
+        """Leave a site alone that was running before."""
+        self.process.terminate()
+        await asyncio.to_thread(self.process.wait)
 
 
 async def start_tampered(pair: Pair, array: str, tampering: Tampering) -> Traced:
