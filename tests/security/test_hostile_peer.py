@@ -282,7 +282,7 @@ def test_a_stranger_does_not_end_the_link_that_there_is(who: str) -> None:
 
 
 #: What an impostor who knows every identity could claim of himself.
-IMPOSTORS: Final = {
+IMPOSTORS: Final[dict[str, dict[str, Any]]] = {
     "the last epoch there is": {"history": (Era(Epoch(_FAR, 0, "aa"), 0),)},
     "an epoch beyond 64 bits": {"history": (Era(Epoch(2**64 - 1, 0, "aa"), 0),)},
     "a history without end": {"history": tuple(Era(Epoch(n, n, "aa"), n) for n in range(1, 500))},
@@ -292,6 +292,12 @@ IMPOSTORS: Final = {
     "no history": {"history": ()},
     "another nonce": {"history": (Era(Epoch(1, 0, "zz"), 0),)},
 }
+
+
+async def to_its_end(link: Link) -> None:
+    """Hear everything that comes."""
+    while True:
+        await link.receive()
 
 
 @pytest.mark.parametrize("claim", IMPOSTORS)
@@ -305,8 +311,7 @@ def test_an_impostor_who_dials_changes_nothing(claim: str) -> None:
         link = await pair.network.host("C").connect("site-B")
         link.send(hello(standing=standing(**IMPOSTORS[claim])))
         with pytest.raises(LinkClosed):
-            while True:
-                await link.receive()
+            await to_its_end(link)
         await pair.in_sync()
         after = pair.b.core.superblock
         assert (after.history, after.promised_epoch) == (before.history, before.promised_epoch)
