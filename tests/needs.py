@@ -58,6 +58,15 @@ def loop_devices() -> pytest.MarkDecorator:
     return pytest.mark.skipif(not usable, reason="needs root and loop devices (/dev/loop-control)")
 
 
+def tracing() -> pytest.MarkDecorator:
+    """Skip unless this user may trace processes that are not its children."""
+    scope = Path("/proc/sys/kernel/yama/ptrace_scope")
+    level = int(scope.read_text()) if scope.exists() else 0
+    usable = level == 0 or (level < 3 and os.geteuid() == 0)
+    reason = f"needs root, or {scope} to be 0 (it is {level})"
+    return pytest.mark.skipif(not usable, reason=reason)
+
+
 def fuse() -> pytest.MarkDecorator:
     """Skip unless this user may mount FUSE file systems."""
     usable = os.access("/dev/fuse", os.R_OK | os.W_OK) and bool(find("fusermount3"))

@@ -88,6 +88,7 @@ SCENES: Final[dict[str, Scene]] = {
 
 @pytest.mark.slow
 @needs.tools("strace")
+@needs.tracing()
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_call_goes_wrong(scene: str, played: Callable[[str], None]) -> None:
     """No acknowledged write is lost, and an error is never forgotten."""
