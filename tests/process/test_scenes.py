@@ -10,7 +10,7 @@ from tests.process.scenes import Stage
 
 
 async def good(folder: Path) -> None:
-    assert folder.is_dir()
+    assert folder.name == "1"
 
 
 async def bad(folder: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_scene_that_fails_harms_no_other(tmp_path: Path) -> None:
     """Each in a folder of its own."""
     with Stage({"bad": bad, "good": good}, tmp_path) as stage:
         stage.outcome("good")
-        with pytest.raises(ValueError, match="/0$"):
+        with pytest.raises(ValueError, match=r"/0$"):
             stage.outcome("bad")
 
 
