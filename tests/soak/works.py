@@ -43,6 +43,7 @@ WORKS = (
     Work("model", ("tests.model", "--deep"), "states", 10_000_000, once=True),
     Work("kills", ("tests.soak.kills",), "kills", 500, 25),
     Work("cuts", ("tests.soak.cuts",), "cuts", 300, 20),
+    Work("calls", ("tests.soak.calls",), "points", 96, 12),
     Work("failovers", ("tests.soak.failovers",), "planned", 100, 10),
     Work("splits", ("tests.soak.splits",), "splits", 50, 5),
     Work("flips", ("tests.soak.flips",), "flips", 2_000, 100),
