@@ -2,7 +2,8 @@
 
 Always true:
 
-(1) Every reachable state is checked once, and then every step out of it.
+(1) Every reachable state is checked once, and then every step out of it; up to ``states_max``
+    states, nearest first, where a bound is given.
 (2) The trace of a failure is a shortest one: nothing in it can be left out.
 """
 
@@ -23,17 +24,19 @@ from tests.model.group import Group, Scope
 class Found:
     """What a search found; ``broken`` is empty when every promise holds."""
 
-    states: int
+    states: int  # that were checked
     transitions: int
     seconds: float  # of processor time
-    depth: int  # steps to the farthest state
+    depth: int  # steps to the farthest of them
     broken: str = ""
     trace: tuple[str, ...] = ()
+    complete: bool = True  # no state is left
 
     def __str__(self) -> str:
         """Return one line, and the trace below it."""
         line = f"{self.states} states, {self.transitions} transitions, depth {self.depth}"
         line += f", {self.seconds:.1f} s"
+        line += "" if self.complete or self.broken else ", stopped at its bound"
         return "\n    ".join([line, *self.trace, self.broken]) if self.broken else line
 
 
@@ -48,8 +51,8 @@ class Search:
         self._parents = array("i")
         self._transitions = 0
 
-    def run(self) -> Found:
-        """Search until everything was seen or a promise is broken."""
+    def run(self, states_max: int | None = None) -> Found:
+        """Search until everything was seen, a promise is broken, or the bound is reached."""
         began = process_time()
         for state in self.group.starts():
             self._reach(state, -1)
@@ -57,18 +60,19 @@ class Search:
         # Nothing here is ever garbage in a cycle, and looking for some takes a fifth of the time.
         gc.disable()
         try:
-            while position < len(self.states) and not broken:
+            while position < len(self.states) and not broken and position != states_max:
                 broken = self._expand(position)
                 position += 1
         finally:
             gc.enable()
         return Found(
-            len(self.states),
+            position,
             self._transitions,
             process_time() - began,
-            len(self._path(len(self.states) - 1)) - 1,
+            len(self._path(position - 1)) - 1,
             broken,
             self.trace(position - 1) if broken else (),
+            position == len(self.states),
         )
 
     def _expand(self, position: int) -> str:
