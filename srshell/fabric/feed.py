@@ -6,7 +6,8 @@ Always true:
     from what this watcher was told last, and the names of those that are gone.
 (2) Nothing is queued for a watcher: one that reads slowly is told less often, never later news.
 (3) However many watch, the fabric is looked at once in a period.
-(4) A row of `status` whose ``as_of`` is 0 was as fresh as the frame itself when that was made.
+(4) A row of `status` whose ``as_of`` is 0 was as fresh as the frame itself when that was made; how
+    long ago something was is left out where the moment itself is given.
 
     look --> picture --difference to the last one--> frame --> watcher
 """
@@ -164,5 +165,9 @@ async def look(fabric: FabricApi, before: Picture | None) -> Picture:
 
 
 def _fresh_or_dated(row: GroupStatus, now: float) -> GroupStatus:
-    """The row without its moment while that is the present, so that a calm row stays equal."""
+    """The row without what only time changes, so that a calm row stays equal."""
+    if row.verification is not None:
+        # ``last_unix`` says the same.
+        verification = attrs.evolve(row.verification, age_seconds=None, overdue_seconds=0.0)
+        row = attrs.evolve(row, verification=verification)
     return attrs.evolve(row, as_of=0.0) if now - row.as_of <= FRESH_SECONDS else row

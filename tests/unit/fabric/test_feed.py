@@ -94,6 +94,21 @@ def test_a_client_watches_a_change_that_another_one_makes(served: Served) -> Non
     assert last.seq > first.seq
 
 
+def test_a_calm_fabric_sends_no_rows(served: Served) -> None:
+    """Also when it was verified some time ago: a client can tell the time by itself."""
+
+    async def verified() -> Frame:
+        await served.session.verify("PriRG")
+        watcher = Feed(served.session).watch(0.2)
+        first = await watcher.next()
+        assert any(row.verification for row in first.status)
+        return await watcher.next()
+
+    calm = served.loop.run(verified())
+    assert calm.status == ()
+    assert calm.jobs == ()
+
+
 def test_however_many_watch_the_fabric_is_looked_at_once(served: Served) -> None:
     """A dashboard more costs the owner a comparison, not a look at every site."""
 
