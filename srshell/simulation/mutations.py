@@ -14,7 +14,7 @@ import attrs
 
 from srshell.codec.messages import Confirm, Frame
 from srshell.codec.superblock import SLOT_COUNT, encode_superblock
-from srshell.engine import opening, rejoining, role_changes, volume_access
+from srshell.engine import opening, role_changes, volume_access
 from srshell.engine import replica as replica_module
 from srshell.engine.applier import Applier
 from srshell.engine.committer import Committer
@@ -32,7 +32,7 @@ from srshell.model.replica import Segment, Superblock
 from srshell.replication import decide, reigns, ring, source
 from srshell.replication.destination import Apply, Destination
 from srshell.simulation.planting import Change, plants
-from srshell.storage import BlockFile, Write
+from srshell.storage import Write
 from srshell.storage.raw import RawFile
 
 # --- acknowledgements ---------------------------------------------------------------------------
@@ -90,14 +90,6 @@ def read_what_is_not_acknowledged() -> list[Change]:
 # --- log, superblock and volumes ----------------------------------------------------------------
 
 
-@plants("one-salt", "P8", "a new segment has a new salt")
-def one_salt_for_ever() -> list[Change]:
-    def same_salt(first_lsn: int, position: int, randomness: object) -> Segment:
-        return Segment(first_lsn, position, 1, 1)
-
-    return [(opening, "new_segment", same_salt), (rejoining, "new_segment", same_salt)]
-
-
 @plants("cut-without-segment", "P8", "a cut log goes on in a new segment")
 def cut_without_a_segment() -> list[Change]:
     begin_segment = Core.begin_segment
@@ -116,19 +108,6 @@ def checkpoint_without_sync() -> list[Change]:
         return None
 
     return [(VolumeSet, "sync", sync)]
-
-
-@plants("synced-too-early", "P2", "a sync covers only writes that had ended")
-def count_a_write_as_synced_before_it_ended() -> list[Change]:
-    async def store(self: Any, volume: int, offset: int, length: int, data: Any) -> None:  # noqa: ANN401
-        self._unsynced.add(volume)
-        file = self._files[volume]
-        if data is not None:
-            await file.write_at([Write(offset, (data,))])
-        else:
-            await file.punch(offset, length)
-
-    return [(VolumeSet, "store", store)]
 
 
 @plants("space-too-early", "P8", "log space is reused after the superblock")
@@ -161,25 +140,6 @@ def retry_a_failed_sync() -> list[Change]:
                 self._handle.datasync()
 
     return [(RawFile, "sync", sync)]
-
-
-@plants("trusted-cache", "P2", "what a dead process wrote is synced first")
-def trust_the_page_cache() -> list[Change]:
-    open_core, sync = opening.open_core, BlockFile.sync
-    opening_now: list[bool] = []
-
-    async def open_without_sync(*arguments: Any) -> Core:  # noqa: ANN401
-        opening_now.append(True)
-        try:
-            return await open_core(*arguments)
-        finally:
-            opening_now.pop()
-
-    async def skip(self: BlockFile) -> None:
-        if not opening_now:
-            await sync(self)
-
-    return [(replica_module, "open_core", open_without_sync), (BlockFile, "sync", skip)]
 
 
 @plants("forgotten-crash", "P4", "a crashed primary asks its peer first")
@@ -325,11 +285,6 @@ def forget_writes_on_their_way() -> list[Change]:
 @plants("asleep", "P18", "who waits for memory is woken")
 def wait_for_memory_for_ever() -> list[Change]:
     return [(Core, "space_given_back", lambda self: None)]
-
-
-@plants("old-checkpoint", "P9", "a checkpoint ends in its own log")
-def checkpoint_across_a_new_log() -> list[Change]:
-    return [(Replica, "checkpointing", property(lambda self: asyncio.Lock()))]
 
 
 @plants("half-refused", "P15", "a refused write did not happen")

@@ -123,14 +123,6 @@ def take_a_rotten_page_for_zeros() -> list[Change]:
     return [(DirtyMap, "_load_page", load)]
 
 
-@plants("copy-with-marks-in-memory", "P11", "marks are durable before a copy begins")
-def begin_a_copy_with_bits_in_memory() -> list[Change]:
-    async def write(self: Core) -> None:
-        return None
-
-    return [(Core, "write_dirty_pages", write)]
-
-
 # --- volumes ------------------------------------------------------------------------------------
 
 

@@ -207,11 +207,9 @@ async def dark_primary(stage: Stage) -> None:
         await stage.write(stage.a, 72, 24)
         await stage.write(stage.a, 8 * number, 8, volume=1)
         replica = stage.replica(stage.a)
-        stage.b.disk.slow_seconds = (0.01, 0.02)
         stage.join()
         await _copying(stage, replica.peer_link)
         stage.a.power_cut()
-        stage.b.disk.slow_seconds = (0.0, 0.0)
         await stage.boot(stage.a)
         await stage.in_step()
 

@@ -22,7 +22,9 @@ from srshell.codec.log_frame import HEADER_BYTES, parse_header
 from srshell.engine import opening
 from srshell.export import nbd_options, nbd_session
 from srshell.export.nbd_numbers import Command, TransmissionFlag
+from srshell.model.replica import Segment
 from srshell.replication import scan
+from srshell.storage import BlockFile
 
 
 @attrs.frozen
@@ -84,6 +86,14 @@ def _believes_any_chain(log: Any, data: bytes) -> None:  # noqa: ANN401
     _take_header(log, data)
 
 
+def _one_salt(first_lsn: int, position: int, _randomness: object) -> Segment:
+    return Segment(first_lsn, position, 1, 1)
+
+
+async def _sync_nothing(_file: BlockFile) -> None:
+    return
+
+
 def _damages_nothing(*_: object) -> bool:
     return False
 
@@ -140,6 +150,23 @@ MUTANTS = (
         _damages_nothing,
         "unit.engine.test_opening:test_the_log_of_somebody_else_is_not_opened",
         ("dd" * 16, ""),
+    ),
+    ProductMutant(
+        "every segment has the same salt",
+        "P8",
+        opening,
+        "new_segment",
+        _one_salt,
+        "unit.engine.test_opening:test_each_opening_begins_a_segment_with_a_salt_of_its_own",
+    ),
+    ProductMutant(
+        "what a killed process left in the page cache counts as durable",
+        "P2",
+        BlockFile,
+        "sync",
+        _sync_nothing,
+        "unit.engine.test_volume_set:"
+        "test_what_a_killed_process_left_in_the_cache_is_synced_before_it_counts",
     ),
     ProductMutant(
         "a frame need not continue the one before it",
