@@ -7,8 +7,8 @@ Always true:
 (2) Bytes rot where something notices: in one superblock slot at a time, in the bitmaps, in the
     checksums, and in frames of the log that the superblock names as durable.
 (3) A disk lies about the log alone, and only while the other side holds everything: such a side is
-    *doubtful* until its disk is replaced or the group is in sync again, and a careful person bets
-    nothing on it.
+    *doubtful* until its disk is replaced; a careful person bets nothing on it, and the oracle
+    expects of it no more than that it comes in step again.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _PLACES: Final = ("ring", "ring", "slot", "maps")
 class Atlas:
     """Decides where silent damage may strike on the brittle side."""
 
-    def __init__(self, cluster: Cluster, brittle: str, random: Random) -> None:
+    def __init__(self, cluster: Cluster, brittle: str, random: Random, doubtful: set[str]) -> None:
         """Begin with sound disks; an empty ``brittle`` names no side."""
         self._cluster = cluster
         self._brittle = brittle
         self._random = random
         #: Sides whose log may hold less than they said.
-        self.doubtful: set[str] = set()
+        self.doubtful = doubtful
         #: The generation whose slot rots; another one may after two more.
         self._rotten_generation = -2
 
@@ -45,7 +45,7 @@ class Atlas:
         return site.name not in self.doubtful
 
     def forget(self, side: str) -> None:
-        """The side has a new disk, or both sides are in sync and hold the same."""
+        """The side has a new disk, or a person has no other."""
         self.doubtful.discard(side)
 
     # --- lies -----------------------------------------------------------------------------------

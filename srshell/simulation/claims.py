@@ -84,6 +84,9 @@ class Claims:
         self._check_words(site, report)
         self._check_protection(site, view, report)
 
+    def _is_doubtful(self, site: Site) -> bool:
+        return site.name in self._oracle.doubtful
+
     def _count(self, replica: Replica, report: ReplicaReport) -> None:
         loop, core = self._cluster.loop, replica.core
         loop.reached(f"flow: {report.flow.value}")
@@ -113,7 +116,7 @@ class Claims:
     def _check_words(self, site: Site, report: ReplicaReport) -> None:
         """What `status` would show now overstates nothing."""
         peer = site.peer.view
-        if peer is None or peer.failed or site.peer.trouble:
+        if peer is None or peer.failed or site.peer.trouble or self._is_doubtful(site.peer):
             return  # nobody can know of a failure in the moment in which it happens
         before = self._oracle.replaced_sides.get(site.peer_name)
         if before is not None and before == link_of(site):
@@ -152,7 +155,7 @@ class Claims:
         if live and not protected:
             self._oracle.fail(f"{site.name} says LIVE but may acknowledge alone")
         peer = site.peer.view
-        if not protected or peer is None or peer.failed:
+        if not protected or peer is None or peer.failed or self._is_doubtful(site.peer):
             return
         if peer.superblock.role is ReplicaRole.PRIMARY:
             return

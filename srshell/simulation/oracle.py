@@ -43,6 +43,7 @@ class Oracle:
         self.reads_count = 0
         #: A person let a primary lead alone that could not tell its peer: evidence is void.
         self.overridden = False
+        self._at_peace = False
         self._cluster = cluster
         self._sites = list(cluster.sites.values())
         self._places: dict[tuple[Era, int], Note] = {}
@@ -50,6 +51,8 @@ class Oracle:
         #: The newest write that each side acknowledged.
         self.newest: dict[str, Note] = {}
         self._life_lsn: dict[Replica, int] = {}
+        #: Sides whose disks lied: they may come back with less than they said.
+        self.doubtful: set[str] = set()
         #: Sides that some write is absent from.
         self._lacking: set[str] = set()
         #: Sides with a new disk that holds nothing yet, and how many links the other side had had.
@@ -84,7 +87,8 @@ class Oracle:
     def _opened(self, site: Site, replica: Replica) -> None:
         self.look()
         view = View.of(replica.core)
-        if view.superblock.data is ReplicaData.CONSISTENT and not view.failed:
+        sound = not view.failed and site.name not in self.doubtful
+        if view.superblock.data is ReplicaData.CONSISTENT and sound:
             self._check_came_back(site, view)
 
     def _check_came_back(self, site: Site, view: View) -> None:
@@ -156,6 +160,8 @@ class Oracle:
 
     def floors(self, side: str, volume: int, first: int, end: int) -> list[int]:
         """Return, for each sector, the newest write that a read on this side must show at least."""
+        if side in self.doubtful and not self._at_peace:
+            return [0] * (end - first)
         return [self.book.floor(side, volume, sector) for sector in range(first, end)]
 
     def check_read(
@@ -372,8 +378,10 @@ class Oracle:
 
     def check_all(self, site: Site) -> None:
         """Judge every sector of a side that is in sync; nothing is pending."""
+        self._at_peace = True
         for volume, size_bytes in enumerate(self._cluster.shape.volumes):
             data = self.contents(site, volume)
             sectors = size_bytes // SECTOR_BYTES
             floors = self.floors(site.name, volume, 0, sectors)
             self._judge(f"{site.name} at the end", volume, 0, data, floors)
+        self._at_peace = False

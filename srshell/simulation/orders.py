@@ -46,7 +46,7 @@ class Orders:
         self.cluster = cluster
         self.oracle = oracle
         self.plan = plan
-        self.atlas = Atlas(cluster, plan.brittle, cluster.loop.random("atlas"))
+        self.atlas = Atlas(cluster, plan.brittle, cluster.loop.random("atlas"), oracle.doubtful)
         self.handover: Handover | None = None
         #: Which side leads when both are enabled again; empty while no tear-down is under way.
         self.successor = ""
