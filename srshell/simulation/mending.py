@@ -88,7 +88,9 @@ class Mender:
         successor = self.cluster.sites.get(person.successor)
         if successor is not None and successor.trouble:
             # Whoever tears down one side relies on the other one alone.
-            self.disaster = successor.peer.torn
+            peer = successor.peer.view
+            gone = peer is not None and peer.superblock.torn_down
+            self.disaster = successor.peer.torn or gone
             person.successor = ""
         elif all(site.up or site.torn or site.trouble for site in self.cluster.sites.values()):
             await person.finish_tear_down()
