@@ -14,7 +14,7 @@ T = TypeVar("T")
 #: Processes share their cores with whatever else the machine does.
 PATIENCE_SECONDS = 40.0
 
-_LOOK_SECONDS = 0.02
+_LOOK_SECONDS = 0.04
 
 
 class Late(AssertionError):
