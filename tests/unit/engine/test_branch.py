@@ -317,3 +317,18 @@ def test_a_branch_leaves_room_for_what_the_other_side_sends() -> None:
         assert len(described(pair.a)) == 1
 
     on_sides(test)
+
+
+def test_a_disk_that_fails_is_not_taken_for_a_full_one() -> None:
+    """The side goes on as it was, and the error says what failed."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        pair.a.disk.fail_at(1, FaultKind.EIO, operation="write", path=FOLDER)
+        with pytest.raises(SrError, match="SR9220") as refused:
+            await pair.a.do(pair.a.replica.give_up(FOLDER))
+        assert "EIO" in refused.value.facts
+        assert described(pair.a) == []
+        assert pair.a.report.writable
+
+    on_sides(test)

@@ -14,7 +14,7 @@ from srshell.fabric.verbs.branches import GRACE_SECONDS, remove_expired
 from srshell.model.branch import DAY_SECONDS, KEEP_DAYS
 from srshell.model.errors import SrError
 from srshell.model.replica import Divergence, ReplicaRole
-from srshell.model.report import BranchRow, encode
+from srshell.model.report import BranchesReport, BranchRow, encode
 from tests.unit.fabric.fake_world import FakeWorld
 
 
@@ -229,3 +229,31 @@ async def test_a_delta_that_is_not_known_is_not_made_up(
     assert [side.array for side in sides] == ["A"]
     page = page_of(json.loads(encode(status)))
     assert not any("srshell resolve" in line for line in page.lines)
+
+
+async def test_pages_say_what_a_person_needs(protected: FabricSession, world: FakeWorld) -> None:
+    """What is kept, until when, where to read it; and what is missing from the list."""
+
+    def page(report: object) -> str:
+        made = page_of(json.loads(encode(report)))
+        rows = [" ".join(row) for row in made.rows]
+        return "\n".join((made.headline, " ".join(made.columns), *rows, *made.lines))
+
+    assert page(await protected.branches()).startswith("no branches")
+    row = await resolved(protected, world)
+    listed = page(await protected.branches())
+    assert f"{row.name} A 12 KiB 8 KiB" in listed
+    assert listed.rstrip().endswith("no")
+    shown = page(await protected.branch(row.name))
+    assert "lost by A, B was kept" in shown
+    assert "3 blocks, 12 KiB, LSN 11 to 13" in shown
+    export = await protected.export_branch(row.name)
+    assert page(export).startswith(f"{export.uri} (read-only)")
+    assert export.uri in page(await protected.branch(row.name))
+    gone = page(await protected.export_branch(row.name, on=False))
+    assert gone.startswith(f"{row.name} is served no longer")
+    removed = page(await protected.remove_branch(row.name, confirm=row.name))
+    assert removed.startswith(f"branch {row.name} was removed")
+    missing = BranchesReport((), ("A",), ("SR6027 /pool/x: it is damaged",))
+    assert "A does not answer: its branches are not listed" in page(missing)
+    assert "cannot be read: SR6027 /pool/x" in page(missing)
