@@ -25,7 +25,7 @@ _LIMITS: Final = ClientLimits(requests=8, payload_bytes=2 * 1024 * 1024)
 _REQUEST_BYTES_MAX: Final = 32 * 1024 * 1024
 _NAMES: Final = ("vol", "ro", "big", "", "gone", "no such", "x" * 300, "\0", "v\u202eol")
 _QUERIES: Final = ("base:allocation", "base:", "qemu:x", "no colon", "")
-_ZEROS: Final = bytes(1 << 20)
+_ZEROS: Final = bytes(_REQUEST_BYTES_MAX)
 #: How replies to requests begin, and the end of what was said.
 _REPLIES: Final = (b"\x67\x44\x66\x98", b"\x66\x8e\x33\xef", b"")
 
@@ -141,6 +141,9 @@ class _Talk:
     #: Answers without an error that were given, in order: cookie and bytes of data.
     given: deque[tuple[int, int]] = attrs.field(factory=deque)
     heard: bytearray = attrs.field(factory=bytearray)
+    #: Data of reads, which is not kept: how much was said, and how much was given.
+    said_bytes: int = 0
+    given_bytes: int = 0
 
     def run(self, data: bytes) -> None:
         """Say it, answer what comes of it, look at what the server said."""
@@ -215,15 +218,20 @@ class _Talk:
         length = request.length if request.command == 0 else 0
         self.given.append((request.cookie, length))
         if request.command == 0:
-            data = _ZEROS[:length] if length <= len(_ZEROS) else memoryview(bytes(length))
-            connection.answer_data(request, data)
+            self.given_bytes += length
+            connection.answer_data(request, memoryview(_ZEROS)[:length])
         elif request.command == 7:
             connection.answer_ranges(request, [(4096, 0), (0, 3), (1 << 32, 3)])
         else:
             connection.answer(request)
 
     def _hear(self) -> None:
-        self.heard += b"".join(self.connection.take_output())
+        """Keep what was said; of the data of reads, that it was there."""
+        for part in self.connection.take_output():
+            if isinstance(part, memoryview):
+                self.said_bytes += len(part)
+            else:
+                self.heard += part
 
     def _check_heard(self) -> None:
         """Every byte of the server belongs to a message of the protocol."""
@@ -247,15 +255,16 @@ class _Talk:
                 cookie = int.from_bytes(data[at + 8 : at + 16], "big")
                 at += 16
                 if not error:
-                    at += self._expect(cookie)
+                    self._expect(cookie)
             elif magic == _REPLIES[1]:
                 kind = int.from_bytes(data[at + 6 : at + 8], "big")
+                length = int.from_bytes(data[at + 16 : at + 20], "big")
                 if not kind & 0x8000:
-                    self._expect(int.from_bytes(data[at + 8 : at + 16], "big"))
-                at += 20 + int.from_bytes(data[at + 16 : at + 20], "big")
+                    length -= self._expect(int.from_bytes(data[at + 8 : at + 16], "big"))
+                at += 20 + length
             else:
                 raise Violation(f"{data[at : at + 20].hex()} is no reply")
-        if at != len(data) or self.given:
+        if at != len(data) or self.given or self.said_bytes != self.given_bytes:
             raise Violation(f"the server said {len(data)} bytes, {at} are replies")
 
     def _expect(self, cookie: int) -> int:

@@ -73,7 +73,7 @@ class TextTarget:
         for line in error.lines():
             expect_harmless(line)
         report = self._reports[len(data) % len(self._reports)]
-        filled = _filled(report, text[:200])
+        filled = _filled(report, text[:48])
         expect_harmless("".join(plain_lines(page_of(filled))))
         page = make_page(filled)
         expect_harmless(to_text(page).replace("\n", ""))
