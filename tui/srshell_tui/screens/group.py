@@ -44,7 +44,7 @@ _LOOKING: tuple[Key, ...] = (
 _ACTING: tuple[Key, ...] = (
     ("F", "failover"), ("B", "failback"), ("p", "suspend/resume"), ("X", "teardown"),
 )  # fmt: skip
-_RIGHT_WIDTH = 60
+_RIGHT_WIDTH = 64
 
 
 def group_keys(scene: Scene, couple: Couple | None) -> tuple[Key, ...]:
@@ -85,8 +85,10 @@ def draw_group(scene: Scene) -> Drawing:
         return compose(scene, first, Body(body), keys)
     left_width = width - _RIGHT_WIDTH - 1
     left_part = [*_reasons(scene, couple, left_width), *_copy(couple, left_width),
-                 *_flow(scene, couple, left_width), rule("Events of this group", left_width),
-                 *_events(scene, couple, 10, left_width)]  # fmt: skip
+                 *_flow(scene, couple, left_width)]  # fmt: skip
+    left = max(scene.height - len(first) - len(left_part) - 3, 3)
+    left_part += [rule("Events of this group", left_width)]
+    left_part += _events(scene, couple, left, left_width)
     right_width = _RIGHT_WIDTH
     right_part = [*_logs(scene, couple, right_width), *_point(scene, couple, right_width),
                   *_users(scene, couple, right_width),
@@ -133,7 +135,7 @@ def _here(state: ReplicationState, *, fresh: bool) -> Span:
 def _flow(scene: Scene, couple: Couple, width: int) -> list[Line]:
     """What is written, and what copies send."""
     flow = scene.view.flows.get(couple.source.name, Flow())
-    lines = [rule(f"Flow (last {max(len(flow.samples) - 1, 0)} looks)", width)]
+    lines = [rule(_flow_title(flow), width)]
     fresh = scene.view.fresh(couple.source)
     count = flow.writes_per_second
     per_second = UNKNOWN if count is None or not fresh else f"{count:.0f}/s"
@@ -146,6 +148,13 @@ def _flow(scene: Scene, couple: Couple, width: int) -> list[Line]:
         course = graph(flow.course(counter), max(width - len(text) - 1, 8))
         lines.append(fit(spans(text, (course, Tone.WORKING)), width))
     return lines
+
+
+def _flow_title(flow: Flow) -> str:
+    """The heading, with the time that the graphs span."""
+    if len(flow.samples) < 2:  # noqa: PLR2004 - two counts make a rate
+        return "Flow"
+    return f"Flow, last {duration(flow.samples[-1].unix - flow.samples[0].unix)}"
 
 
 def _copy(couple: Couple, width: int) -> list[Line]:
