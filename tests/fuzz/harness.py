@@ -26,7 +26,7 @@ import attrs
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 FOUND: Final = Path("build") / "fuzz"
-#: An input that takes longer than this hangs.
+#: An input that keeps the processor busy for longer than this hangs.
 HANG_SECONDS: Final = 10
 #: How much the process may grow over all inputs of a run, once it is warm.
 GROWTH_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -111,7 +111,7 @@ def run(target: Target, numbers: range, findings_max: int = 10) -> list[Finding]
 
 def attempt(target: Target, data: bytes) -> str:
     """What is wrong with reading an input; empty when nothing is."""
-    signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, HANG_SECONDS)
     try:
         target.check(data)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever escapes is a finding
@@ -126,12 +126,12 @@ def _watchdog() -> Iterator[None]:
     def bark(_number: int, _frame: FrameType | None) -> None:
         raise Violation(f"it takes more than {HANG_SECONDS} s")
 
-    before = signal.signal(signal.SIGALRM, bark)
+    before = signal.signal(signal.SIGPROF, bark)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _peak_bytes() -> int:
