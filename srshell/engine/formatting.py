@@ -19,11 +19,11 @@ import attrs
 from srshell.codec.bitmap_page import PAGE_BYTES, page_count
 from srshell.codec.checksum_page import checksum_page_count
 from srshell.codec.errors import FormatError
-from srshell.codec.superblock import encode_superblock
+from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT, encode_superblock
 from srshell.engine.core import FAILURE_CHARACTERS_MAX
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.recovery import SEGMENTS_MAX, new_segment
-from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES, read_superblock
+from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES, read_slots
 from srshell.engine.world import World
 from srshell.model.errors import SrError
 from srshell.model.replica import (
@@ -105,8 +105,13 @@ async def format_log(spec: ReplicaSpec, world: World) -> None:
     layout = lay_out(spec, world.limits.ring_bytes_min)
     file = await world.log_disk.open(spec.log_path)
     try:
-        if not await _is_free(file, spec):
+        found, written = await read_slots(file)
+        if found is not None:
+            _check_ours(found, spec)
             return
+        if written:
+            # Half of an older superblock, and half of this one: two halves would be a riddle.
+            await wipe_log(file)
         superblock = _first_superblock(spec, layout, world)
         _check_growth(superblock)
         await _write_zeros(file, SUPERBLOCK_AREA_BYTES, spec.log_bytes)
@@ -144,20 +149,21 @@ def _check_growth(superblock: Superblock) -> None:
 
 
 async def wipe_log(file: BlockFile) -> None:
-    """Forget the partnership: the volumes are ordinary again (rule R77)."""
-    await file.write_at([Write(0, (bytes(SUPERBLOCK_AREA_BYTES),))], sync=True)
+    """Forget the partnership: the volumes are ordinary again (rule R77).
+
+    One slot after the other: a power cut leaves the others whole, or no superblock at all.
+    """
+    for slot in range(SLOT_COUNT):
+        await file.write_at([Write(slot * SLOT_BYTES, (bytes(SLOT_BYTES),))], sync=True)
 
 
-async def _is_free(file: BlockFile, spec: ReplicaSpec) -> bool:
-    found = await read_superblock(file)
-    if found is None:
-        return True
-    if (found.partnership, found.replica) == (spec.partnership, spec.replica):
-        return False
-    use = f"it belongs to the group {found.group} of {found.array}"
-    raise SrError.make(
-        "SR3008", facts=f"partnership {found.partnership}", log=spec.log_path, use=use
-    )
+def _check_ours(found: Superblock, spec: ReplicaSpec) -> None:
+    """Let this partnership find its log again; anybody else's is left alone."""
+    if (found.partnership, found.replica) != (spec.partnership, spec.replica):
+        use = f"it belongs to the group {found.group} of {found.array}"
+        raise SrError.make(
+            "SR3008", facts=f"partnership {found.partnership}", log=spec.log_path, use=use
+        )
 
 
 async def _write_zeros(file: BlockFile, offset: int, end: int) -> None:

@@ -19,28 +19,55 @@ from collections.abc import Callable
 import attrs
 
 from srshell.codec.errors import FormatError
-from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT, decode_superblock, encode_superblock
+from srshell.codec.superblock import (
+    HEADER_BYTES,
+    MAGIC,
+    SLOT_BYTES,
+    SLOT_COUNT,
+    decode_superblock,
+    encode_superblock,
+)
 from srshell.model.errors import SrError
 from srshell.model.replica import Superblock
 from srshell.storage import BlockFile, Write
 
 SUPERBLOCK_AREA_BYTES = SLOT_BYTES * SLOT_COUNT
+#: What a disk writes wholly or not at all.
+_SECTOR_BYTES = 512
+_TELLING_CHARACTERS = 6
+#: By these a part of a superblock is known as ours.
+_NAMES = tuple(
+    field.name.encode()
+    for field in attrs.fields(Superblock)
+    if len(field.name) >= _TELLING_CHARACTERS
+)
 
 
 async def read_superblock(file: BlockFile) -> Superblock | None:
-    """Return the newest valid superblock, or None when every slot is blank.
+    """Return the newest valid superblock, or None when none was ever completed.
+
+    That is so when every slot is blank, and when all but one are blank and that one is a half: a
+    power cut in the first write of a log, or in the last one of a wipe, leaves that.
 
     Raises SrError SR9210 (no slot is readable) or SR9212 (written by a later version).
     """
+    superblock, _ = await read_slots(file)
+    return superblock
+
+
+async def read_slots(file: BlockFile) -> tuple[Superblock | None, bool]:
+    """Return what `read_superblock` does, and whether anything at all is written there."""
     if file.size() < SUPERBLOCK_AREA_BYTES:
         raise _unreadable(file, f"{file.path} has {file.size()} of {SUPERBLOCK_AREA_BYTES} bytes")
     area = await file.read_at(0, SUPERBLOCK_AREA_BYTES)
     found: list[Superblock] = []
     damage: list[str] = []
+    written: list[bytes] = []
     for slot in range(SLOT_COUNT):
         data = area[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES]
         if not any(data):
             continue
+        written.append(data)
         try:
             found.append(decode_superblock(data, slot))
         except FormatError as error:
@@ -52,10 +79,20 @@ async def read_superblock(file: BlockFile) -> Superblock | None:
     if len({(superblock.partnership, superblock.replica) for superblock in found}) > 1:
         raise _unreadable(file, "its superblocks belong to different replicas")
     if found:
-        return max(found, key=lambda superblock: superblock.generation)
-    if damage:
+        return max(found, key=lambda superblock: superblock.generation), True
+    if damage and not (len(written) == 1 and _is_half(written[0])):
         raise _unreadable(file, "; ".join(damage))
-    return None
+    return None, bool(written)
+
+
+def _is_half(data: bytes) -> bool:
+    """Tell whether a slot is ours and a whole disk sector of it is missing: rot looks otherwise."""
+    end = len(data.rstrip(b"\0"))
+    if data.startswith(MAGIC):
+        end = max(end, HEADER_BYTES + int.from_bytes(data[8:12], "little"))
+    sectors = [data[start : start + _SECTOR_BYTES] for start in range(0, end, _SECTOR_BYTES)]
+    ours = data.startswith(MAGIC) or any(name in data for name in _NAMES)
+    return ours and not all(map(any, sectors))
 
 
 def _unreadable(file: BlockFile, facts: str) -> SrError:

@@ -229,3 +229,20 @@ def test_a_group_of_thirty_volumes_has_room_to_grow() -> None:
         await format_log(spec("A", volumes=many, log_bytes=2 << 20), pair.a.world)
 
     on_sides(test)
+
+
+def test_half_of_an_older_superblock_is_gone_before_the_new_one_is_written() -> None:
+    """A power cut could leave half of the new one beside it, and nobody could tell them apart."""
+
+    async def test(side: Side) -> None:
+        await format_log(spec("A"), side.world)
+        image = side.disk.image(log_path("A"))
+        slot_bytes = SUPERBLOCK_AREA_BYTES // 4
+        half = image.read(slot_bytes, slot_bytes)[:512]
+        image.write(slot_bytes, bytes(slot_bytes))
+        image.write(3 * slot_bytes, half)
+        await format_log(spec("A"), side.world)
+        assert not any(image.read(3 * slot_bytes, slot_bytes))
+        assert any(image.read(slot_bytes, slot_bytes))
+
+    on_a_side(test)

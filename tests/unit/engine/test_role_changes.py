@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT
+from srshell.engine.formatting import format_log
 from srshell.model.errors import SrError
 from srshell.model.replica import Flow, LinkState, OnPeerLoss, ReplicaData, ReplicaRole
 from srshell.replication.source import Phase
-from tests.unit.engine.sides import BLOCK, POLICIES, VOLUME, Sides, on_sides
+from srshell.simulation import Operation
+from tests.unit.engine.sides import BLOCK, POLICIES, VOLUME, Sides, on_sides, spec
 
 
 def test_a_planned_failover_moves_the_lead_and_loses_nothing() -> None:
@@ -183,33 +186,38 @@ def test_a_side_that_is_torn_down_holds_everything_and_no_partnership() -> None:
     on_sides(test)
 
 
-def test_half_of_a_wiped_log_does_not_bring_a_partnership_back() -> None:
-    """A power cut in the wipe may leave any of the four slots."""
+@pytest.mark.parametrize("wiped", range(5))
+def test_a_wipe_that_is_interrupted_does_not_bring_a_partnership_back(wiped: int) -> None:
+    """After each step of it the log says that it was torn down, or nothing at all."""
 
     async def test(pair: Sides) -> None:
         await pair.sync()
         await pair.a.write(0, b"x" * BLOCK)
-        image = pair.a.disk.image("/A/log")
-        slots: list[bytes] = []
+        steps = 0
 
-        def before(operation: object) -> None:
-            name, offset = getattr(operation, "name", ""), getattr(operation, "offset", -1)
-            if (name, offset, getattr(operation, "length", 0)) == ("write", 0, 64 << 10):
-                slots.extend(image.read(n * (16 << 10), 16 << 10) for n in range(4))
+        def before(operation: Operation) -> None:
+            nonlocal steps
+            if (operation.name, operation.length) == ("write", SLOT_BYTES):
+                if steps == wiped:
+                    pair.a.kill()
+                steps += 1
 
         pair.a.disk.before = before
-        await pair.a.do(pair.a.replica.dismantle())
+        dismantling = pair.a.begin(pair.a.replica.dismantle())
+        await pair.until(lambda: dismantling.done() or not pair.a.is_open)
         pair.a.disk.before = None
         pair.a.kill()
-        assert len(slots) == 4
-        for number, slot in enumerate(slots):
-            image.write(number * (16 << 10), slot)
-            replica = await pair.a.open()
-            assert replica.report().torn_down
-            assert pair.a.report.flow is Flow.IDLE
-            await pair.a.close()
+        pair.a.disk.power_cut()
+        if wiped == SLOT_COUNT:
+            with pytest.raises(SrError, match="SR9210"):
+                await pair.a.open()
+        else:
+            await pair.a.open()
+            assert (pair.a.report.torn_down, pair.a.report.flow) == (True, Flow.IDLE)
+            await pair.a.do(pair.a.replica.dismantle())
             pair.a.kill()
-            image.write(0, bytes(64 << 10))
+        assert pair.a.volume[:BLOCK] == b"x" * BLOCK
+        await format_log(spec("A"), pair.a.world)
 
     on_sides(test)
 

@@ -164,3 +164,29 @@ async def test_slots_of_different_replicas_are_refused(file: BlockFile) -> None:
     with pytest.raises(SrError, match="SR9210") as refused:
         await read_superblock(file)
     assert "different replicas" in refused.value.facts
+
+
+@pytest.mark.parametrize("kept", ["first sector", "all but the first", "the last one"])
+async def test_half_of_the_only_slot_is_what_a_power_cut_leaves_of_a_first_write(
+    file: BlockFile, kept: str
+) -> None:
+    """Or of the last step of a wipe: the log is blank, and can be made anew."""
+    data = bytearray(encode_superblock(FIRST))
+    assert len(bytes(data).rstrip(b"\0")) > 1024
+    zeros = {"first sector": (512, None), "all but the first": (0, 512), "the last one": (0, 1024)}
+    start, end = zeros[kept]
+    data[start:end] = bytes(len(data[start:end]))
+    await file.write_at([Write(0, (bytes(data),))], True)
+    assert await read_superblock(file) is None
+    await file.write_at([Write(SLOT_BYTES, (b"what is this",))], True)
+    with pytest.raises(SrError, match="SR9210"):
+        await read_superblock(file)
+
+
+async def test_something_else_than_a_superblock_is_not_taken_for_half_of_one(
+    file: BlockFile,
+) -> None:
+    """A swap area has its signature at the end of the first page, and zeros before it."""
+    await file.write_at([Write(4086, (b"SWAPSPACE2",))], True)
+    with pytest.raises(SrError, match="SR9210"):
+        await read_superblock(file)
