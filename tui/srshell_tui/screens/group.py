@@ -208,7 +208,9 @@ def _point(scene: Scene, couple: Couple, width: int) -> list[Line]:
         lines[-1] = fit(spans(" failover ready: ", ready, f", {because[0]}"), width)
     else:
         lines += [fit(spans(f"   {part}"), width) for part in because]
-    behind = size(source.bytes_behind) if fresh else UNKNOWN
+    # Before the first copy ends, and after a split, no count says what the destination lacks.
+    known = fresh and source.rpo_seconds is not None
+    behind = size(source.bytes_behind) if known else UNKNOWN
     rpo = (duration(source.rpo_seconds), Tone.BOLD) if fresh else (UNKNOWN, Tone.UNKNOWN)
     lines.append(fit(spans(" RPO ", rpo, f"   not yet at the destination: {behind}"), width))
     for label, side in zip(("source", "dest"), couple.sides, strict=False):
