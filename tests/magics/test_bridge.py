@@ -185,8 +185,8 @@ def test_an_interrupt_before_the_job_is_known_says_where_to_look() -> None:
 
 def test_an_interrupt_of_what_only_looks_says_that_nothing_was_changed() -> None:
     """And shows no traceback."""
-    fabric = FakeFabric({"verify": KeyboardInterrupt(), "status": KeyboardInterrupt()})
-    for line in ("srshell verify PriRG", "srshell status"):
+    fabric = FakeFabric({"groups": KeyboardInterrupt(), "status": KeyboardInterrupt()})
+    for line in ("srshell groups", "srshell status"):
         with pytest.raises(KeyboardInterrupt) as stopped:
             _bridge(fabric, FakeClock()).carry_out(parse_line(line))
         assert "nothing was changed" in _lines(stopped.value)[0]
