@@ -132,9 +132,23 @@ async def _named(core: Core, directory: str) -> tuple[str, Branch | None]:
         with suppress(SrError, StorageError):  # a damaged description keeps its name
             found = await _read(disk, path)
             same = (superblock.partnership, superblock.array, superblock.history[-1].epoch, lsn)
-            if same == (found.partnership, found.array, found.epoch, found.divergence.to_lsn):
+            held = (found.partnership, found.array, found.epoch, found.divergence.to_lsn)
+            if same == held and await _is_whole(disk, directory, found):
                 return name, found
         number += 1
+
+
+async def _is_whole(disk: Disk, directory: str, branch: Branch) -> bool:
+    """Tell whether the images are there: somebody may have moved them away."""
+    for image in branch.images:
+        path = str(Path(directory) / image.file)
+        if not await disk.exists(path):
+            return False
+        file = await disk.open(path, writable=False, lock=False)
+        await file.close()
+        if file.size() != image.size_bytes:
+            return False
+    return True
 
 
 async def _read(disk: Disk, path: str) -> Branch:

@@ -183,6 +183,22 @@ def test_the_same_moment_is_saved_once() -> None:
     on_sides(test)
 
 
+def test_a_description_whose_images_have_gone_is_no_branch() -> None:
+    """The moment is saved again, under another name."""
+
+    async def test(pair: Sides) -> None:
+        await split(pair)
+        expected = await seen_by(pair.a)
+        saving = Saving(FOLDER, divergence(pair.a.core, 1), None, 60.0)
+        first = await pair.a.do(save_branch(pair.a.core, saving))
+        pair.a.disk.remove(f"{FOLDER}/{first.images[0].file}")
+        second = await pair.a.do(pair.a.replica.give_up(FOLDER))
+        assert second.name == f"{first.name}.2"
+        assert image(pair.a, second) == expected
+
+    on_sides(test)
+
+
 def test_both_sides_know_both_deltas_at_the_first_contact() -> None:
     """Blocks, bytes, LSNs and times beyond the fork, the same on both sides; told once."""
 
