@@ -62,6 +62,10 @@ class FaultyHandle:
     def drop_cache(self, offset: int, length: int) -> None:
         self.real.drop_cache(offset, length)
 
+    def pread_direct(self, length: int, offset: int) -> bytes | None:
+        self._enter("pread_direct")
+        return self.real.pread_direct(length, offset)
+
     def close(self) -> None:
         self._enter("close")
         self.real.close()
