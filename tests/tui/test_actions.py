@@ -134,12 +134,12 @@ async def test_volumes_are_provisioned_by_answers(opener: Opener) -> None:
     async with somebody(opener, protected=False) as person:
         await person.press("P")
         await person.see("source volume")
-        await person.press(*["enter"] * 8)
-        await person.see("Plan", "provision PrimaryVol RecoveryVol --size 1G")
+        await person.press("ctrl+u", "V", "2", *["enter"] * 3, "ctrl+u", "L", *["enter"] * 5)
+        await person.see("Plan", "provision V2 RecoveryVol --size 1G --logs L RecoveryLogVol")
         await person.press("tab", "enter")
         assert "4 volumes made" in await person.end()
         await person.press("3")
-        await person.see("Volumes (4)", "PrimaryVol", "RecoveryLogVol")
+        await person.see("Volumes (4)", "V2", "RecoveryLogVol")
 
 
 @pytest.mark.parametrize("keys", [("B",), ("K", "enter")])

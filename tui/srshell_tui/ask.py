@@ -13,6 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+#: Takes what was asked for: the kind of question, and the text.
+Answered = Callable[[str, str], None]
 #: What may stand where the text ends: whole words.
 Suggest = Callable[[str], Sequence[str]]
 
@@ -24,14 +26,6 @@ class Ask(Input):
         Binding("escape", "give_up", show=False),
         Binding("tab", "complete", show=False),
     ]
-
-    class Answered(Message):
-        """The person pressed enter."""
-
-        def __init__(self, kind: str, text: str) -> None:
-            super().__init__()
-            self.kind = kind
-            self.text = text
 
     class GivenUp(Message):
         """The person pressed escape."""
@@ -55,9 +49,10 @@ class Ask(Input):
             super().__init__()
             self.words = tuple(words)
 
-    def __init__(self, suggest: Suggest) -> None:
+    def __init__(self, suggest: Suggest, answered: Answered) -> None:
         super().__init__(id="ask", select_on_focus=False)
         self.kind = ""
+        self._answered = answered
         self._suggest = suggest
         self.display = False
         self.cursor_blink = False
@@ -94,10 +89,9 @@ class Ask(Input):
         if len(fitting) > 1:
             self.post_message(self.Offered(fitting))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter."""
-        event.stop()
-        self.post_message(self.Answered(self.kind, event.value))
+    async def action_submit(self) -> None:
+        """Enter: at once, and not by a message that keys typed quickly would overtake."""
+        self._answered(self.kind, self.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """A letter more or less."""

@@ -221,15 +221,14 @@ class Board(Sheet, inherit_bindings=False):
             self.look = self.look.filtered(event.text)
             self.redraw()
 
-    def on_ask_answered(self, event: Ask.Answered) -> None:
+    def answered(self, kind: str, text: str) -> None:
         """Enter in the line."""
-        event.stop()
         self.close_line()
-        if event.kind == "find":
-            self.look = self.look.filtered(event.text)
+        if kind == "find":
+            self.look = self.look.filtered(text)
             self.redraw()
-        elif event.text.strip():
-            self.dashboard.run_line(event.text)
+        elif text.strip():
+            self.dashboard.run_line(text)
 
     def on_ask_given_up(self, event: Ask.GivenUp) -> None:
         """Escape in the line; a filter is taken away."""
@@ -255,6 +254,9 @@ class Board(Sheet, inherit_bindings=False):
         """Open the wizard that makes volumes."""
         view = self.dashboard.view
         pools = [f"{a.name}/{p.name}" for a in view.arrays.values() for p in a.pools]
+        if not pools:
+            self.dashboard.say("no array is known yet: :discover, then :pair")
+            return
         self.dashboard.open_wizard(wizards.provision_pair(pools))
 
     def action_about(self, verb: str) -> None:

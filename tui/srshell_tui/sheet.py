@@ -30,7 +30,7 @@ class Sheet(Screen[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """Paper, and the line."""
         yield Paper(ascii_only=self.dashboard.options.ascii_only)
-        yield Ask(self.suggest)
+        yield Ask(self.suggest, self.answered)
 
     @property
     def dashboard(self) -> Dashboard:
@@ -84,6 +84,9 @@ class Sheet(Screen[None], inherit_bindings=False):
     def suggest(self, _text: str) -> Sequence[str]:
         """What may follow on the line; nothing, unless a screen knows better."""
         return ()
+
+    def answered(self, kind: str, text: str) -> None:
+        """Enter in the line; a screen that asks knows what to do."""
 
     def close_line(self) -> None:
         """Give the keys back to the screen."""

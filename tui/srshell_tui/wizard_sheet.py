@@ -8,7 +8,6 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import attrs
@@ -112,14 +111,10 @@ class WizardSheet(Sheet, inherit_bindings=False):
 
     # --- what the person does -----------------------------------------------------------------
 
-    def on_ask_answered(self, event: Ask.Answered) -> None:
+    def answered(self, kind: str, text: str) -> None:
         """Enter in the line."""
-        event.stop()
-        answer: Callable[[str], Wizard] = (
-            self.wizard.answer if event.kind == "answer" else self.wizard.typed
-        )
         self.line.value = ""
-        self.go_on(answer(event.text))
+        self.go_on(self.wizard.answer(text) if kind == "answer" else self.wizard.typed(text))
 
     def on_ask_given_up(self, event: Ask.GivenUp) -> None:
         """Escape in the line: nothing is done."""
