@@ -48,15 +48,15 @@ SIDES: Final = ("A", "B")
 #: A page of a map behind its header: what is flipped there is covered by its checksum.
 _PAGE_BYTES: Final = 4096
 _LIMITS: Final = Limits(
-    heartbeat_seconds=0.05,
-    peer_timeout_seconds=0.5,
+    heartbeat_seconds=0.2,
+    peer_timeout_seconds=10.0,  # both sides live in one loop: a slow disk silences both
     stable_link_seconds=0.02,
     reconnect_seconds=0.02,
     reconnect_seconds_max=0.05,
     checkpoint_seconds=3600.0,
     ring_bytes_min=1 << 20,
 )
-_PATIENCE_SECONDS: Final = 30.0
+_PATIENCE_SECONDS: Final = 60.0
 #: From one bit to a whole block.
 _SIZES_BYTES: Final = (0, 1, 1, 8, 64, 512, 2048, 4096)
 
