@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import attrs
 import pytest
 
 from srshell.codec.checksum import crc32
-from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import Record, RecordKind, pack_body
 from srshell.codec.messages import (
     Commit,
@@ -23,7 +21,6 @@ from srshell.codec.messages import (
     ExtentStored,
     Fence,
     Frame,
-    Hello,
     Message,
     Policy,
     Pong,
@@ -45,19 +42,12 @@ from srshell.model.replica import (
     Epoch,
     Era,
     OnPeerLoss,
-    ReplicaData,
     ReplicaRole,
-    Standing,
-    VolumeLayout,
 )
-from srshell.replication import credible
-from srshell.replication.decide import Amount, Decision, Relation
-from srshell.replication.reigns import HISTORY_LIMIT
 from srshell.transport.link import Link, LinkClosed
-from tests.unit.engine.sides import BLOCK, PARTNERSHIP, REPLICAS, VOLUME_BYTES, Sides, on_sides
-from tests.unit.replication.superblocks import superblock
+from tests.security.peers import FAR, hello, standing
+from tests.unit.engine.sides import BLOCK, REPLICAS, VOLUME_BYTES, Sides, on_sides
 
-_FAR: Final = 2**63 - 1
 _MINE: Final = b"mine" * 1024
 
 
@@ -74,7 +64,7 @@ def trim(lsn: int, offset: int, length: int) -> tuple[Frame, bytes]:
     return Frame(1, lsn, 1, body.body_crc, 0), b"".join(map(bytes, body.buffers))
 
 
-_HIGHER: Final = (Era(Epoch(_FAR, 1, "x"), 0),)
+_HIGHER: Final = (Era(Epoch(FAR, 1, "x"), 0),)
 _X: Final = crc32(b"x")
 
 #: What a primary must not say.
@@ -82,37 +72,37 @@ TO_SECONDARY: Final[dict[str, tuple[Message, bytes]]] = {
     "a write outside its volume": frame(2, offset=VOLUME_BYTES),
     "a write across the end": frame(2, offset=VOLUME_BYTES - 50),
     "a write to no volume": frame(2, volume=7),
-    "a write at the end of numbers": frame(2, offset=_FAR - 100),
+    "a write at the end of numbers": frame(2, offset=FAR - 100),
     "a trim across the end": trim(2, VOLUME_BYTES - 4096, 8192),
     "a trim of everything": trim(2, 0, 2**32 - 1),
     "an epoch that was never agreed": frame(2, epoch=2),
-    "the last epoch there is": frame(2, epoch=_FAR),
+    "the last epoch there is": frame(2, epoch=FAR),
     "a frame too far ahead": frame(9),
-    "the last LSN there is": frame(_FAR - 1),
+    "the last LSN there is": frame(FAR - 1),
     "a fence of another history": (Fence(1, _HIGHER), b""),
     "a fence without history": (Fence(1, ()), b""),
     "an extent out of order": (Extent(99, 0, 0, 1, _X, False), b"x"),
     "an extent of nothing": (Extent(2, 0, 0, 0, 0, True), b""),
     "zeros across the end": (Extent(1, 0, VOLUME_BYTES - 1, 2, 0, True), b""),
-    "zeros over everything": (Extent(1, 0, 0, _FAR, 0, True), b""),
-    "a comparison of everything": (Compare(1, 0, 0, _FAR, b""), b""),
+    "zeros over everything": (Extent(1, 0, 0, FAR, 0, True), b""),
+    "a comparison of everything": (Compare(1, 0, 0, FAR, b""), b""),
     "a comparison of no volume": (Compare(1, 9, 0, BLOCK, b""), b""),
     "a comparison of nothing": (Compare(1, 0, 0, 0, b""), b""),
-    "a digest of everything": (Digest(1, 0, 0, _FAR, 0), b""),
+    "a digest of everything": (Digest(1, 0, 0, FAR, 0), b""),
     "a digest beyond the end": (Digest(1, 0, VOLUME_BYTES, BLOCK, 0), b""),
     "a fetch beyond the end": (Fetch(1, 0, VOLUME_BYTES, BLOCK), b""),
-    "a fetch of everything": (Fetch(1, 0, 0, _FAR), b""),
+    "a fetch of everything": (Fetch(1, 0, 0, FAR), b""),
     "mending outside a volume": (Mend(1, 0, VOLUME_BYTES, 1, _X), b"x"),
     "mending with other bytes": (Mend(1, 0, 0, 1, 7), b"x"),
     "a handshake in the middle": (Verdict("source", "log", 0), b""),
     "an order to rejoin": (Rejoin(_HIGHER, 0, 0, False, False, "", OnPeerLoss.CONTINUE), b""),
     "a question for a primary": (DirtyRequest(), b""),
     "a pull": (Pull(1), b""),
-    "an answer of a secondary": (Confirm(_FAR, _FAR, _FAR), b""),
+    "an answer of a secondary": (Confirm(FAR, FAR, FAR), b""),
 }
 #: What it may say, as senseless as it is: a number beyond what is there is cut, not believed.
 HARMLESS: Final[dict[str, tuple[Message, bytes]]] = {
-    "a commit of the future": (Commit(_FAR), b""),
+    "a commit of the future": (Commit(FAR), b""),
     "agreement about nothing": (Agreed(7), b""),
 }
 
@@ -162,22 +152,22 @@ def test_a_secondary_does_not_believe(said: str) -> None:
 
 #: What a secondary must not say.
 TO_PRIMARY: Final[dict[str, Message]] = {
-    "that it holds what was never sent": Confirm(_FAR, 0, 0),
-    "so, in an answer to a ping": Pong(0, _FAR, 0),
+    "that it holds what was never sent": Confirm(FAR, 0, 0),
+    "so, in an answer to a ping": Pong(0, FAR, 0),
     "what a primary says": frame(2)[0],
     "a fence of its own": Fence(1, _HIGHER),
     "a policy of its own": Policy(OnPeerLoss.CONTINUE, True),
     "an order to rejoin": Rejoin(_HIGHER, 0, 0, False, False, "", OnPeerLoss.CONTINUE),
-    "the end of a handshake": Rejoined(_FAR, _FAR),
+    "the end of a handshake": Rejoined(FAR, FAR),
     "a refusal": Refused("SR9999", "\x1b[2J" * 100),
 }
 #: Answers to nothing: they change nothing.
 ANSWERS: Final[dict[str, Message]] = {
-    "stored extents that were never sent": ExtentStored(_FAR),
-    "a comparison": Compared(_FAR, True),
-    "a digest": DigestReply(_FAR, b"", b"", b"", False),
-    "the digest of a log": LogDigestReply(((1, _FAR, 0),), ()),
-    "room without end": Confirm(1, 1, _FAR),
+    "stored extents that were never sent": ExtentStored(FAR),
+    "a comparison": Compared(FAR, True),
+    "a digest": DigestReply(FAR, b"", b"", b"", False),
+    "the digest of a log": LogDigestReply(((1, FAR, 0),), ()),
+    "room without end": Confirm(1, 1, FAR),
 }
 
 
@@ -223,34 +213,6 @@ def test_a_primary_is_not_moved_by_an_answer_to_nothing(said: str) -> None:
 # Who dials.
 
 
-def hello(**changes: Any) -> Hello:  # noqa: ANN401 - a field of any type
-    """What the primary would say to B."""
-    fields: dict[str, Any] = {
-        "protocol": 1,
-        "partnership": PARTNERSHIP,
-        "replica": REPLICAS["A"],
-        "peer": REPLICAS["B"],
-        "standing": standing(),
-        "session": "s",
-    }
-    return Hello(**{**fields, **changes})
-
-
-def standing(**changes: Any) -> Standing:  # noqa: ANN401 - a field of any type
-    plain = Standing(
-        replica=REPLICAS["A"],
-        role=ReplicaRole.PRIMARY,
-        data=ReplicaData.CONSISTENT,
-        history=(Era(Epoch(1, 7, REPLICAS["A"]), 0),),
-        tail_lsn=0,
-        tail_crc=0,
-        log_first_lsn=1,
-        acked_alone_lsn=0,
-        marked_from_lsn=-1,
-    )
-    return attrs.evolve(plain, **changes)
-
-
 STRANGERS: Final = {
     "another partnership": hello(partnership="d0" * 16),
     "another replica": hello(replica="cc" * 16),
@@ -283,7 +245,7 @@ def test_a_stranger_does_not_end_the_link_that_there_is(who: str) -> None:
 
 #: What an impostor who knows every identity could claim of himself.
 IMPOSTORS: Final[dict[str, dict[str, Any]]] = {
-    "the last epoch there is": {"history": (Era(Epoch(_FAR, 0, "aa"), 0),)},
+    "the last epoch there is": {"history": (Era(Epoch(FAR, 0, "aa"), 0),)},
     "an epoch beyond 64 bits": {"history": (Era(Epoch(2**64 - 1, 0, "aa"), 0),)},
     "a history without end": {"history": tuple(Era(Epoch(n, n, "aa"), n) for n in range(1, 500))},
     "epochs that fall": {"history": (Era(Epoch(2, 0, "aa"), 0), Era(Epoch(1, 0, "aa"), 5))},
@@ -347,112 +309,3 @@ def test_an_impostor_who_is_dialled_changes_nothing(claim: str) -> None:
         assert await pair.a.write(4096, b"goes on") == 2
 
     on_sides(test)
-
-
-# What can be in a standing and in an order, without a link.
-
-_E: Final = tuple(Era(Epoch(n, n, "aa"), 10 * n) for n in range(1, 4))
-_LAYOUT: Final = (VolumeLayout("v", "/v", 1 << 20, 4096, 0, 1),)
-
-HISTORIES: Final[dict[str, tuple[Era, ...]]] = {
-    "too long": tuple(Era(Epoch(n, n, "aa"), n) for n in range(1, HISTORY_LIMIT + 2)),
-    "numbers that fall": (_E[1], _E[0]),
-    "a number twice": (_E[0], attrs.evolve(_E[0], start_lsn=20)),
-    "epoch zero": (Era(Epoch(0, 0, "aa"), 0),),
-    "a negative epoch": (Era(Epoch(-1, 0, "aa"), 0),),
-    "a negative start": (Era(Epoch(1, 0, "aa"), -1),),
-    "a number beyond 64 bits": (Era(Epoch(2**64, 0, "aa"), 0),),
-    "a start beyond 64 bits": (Era(Epoch(1, 0, "aa"), 2**63),),
-}
-
-
-@pytest.mark.parametrize("wrong", HISTORIES)
-def test_no_history_is_believed_that_cannot_be(wrong: str) -> None:
-    with pytest.raises(FormatError):
-        credible.check_history(HISTORIES[wrong])
-    shown = hello(standing=standing(history=HISTORIES[wrong]))
-    with pytest.raises(FormatError):
-        credible.check_hello(superblock(), shown)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"tail_lsn": -1},
-        {"tail_lsn": 2**63},
-        {"log_first_lsn": -5},
-        {"acked_alone_lsn": 2**64 - 1},
-        {"base_lsn": -1},
-        {"history": (Era(Epoch(credible.EPOCHS_AHEAD_MAX + 2, 0, "aa"), 0),)},
-        {"history": (Era(Epoch(_FAR, 0, "aa"), 0),)},
-    ],
-)
-def test_no_standing_is_believed_that_cannot_be(changes: dict[str, Any]) -> None:
-    """An epoch at the end of all numbers would leave none for the next primary."""
-    credible.check_hello(superblock(), hello())
-    with pytest.raises(FormatError):
-        credible.check_hello(superblock(), hello(standing=standing(**changes)))
-
-
-_LOG: Final = Decision(Relation.TARGET, Amount.LOG, 25)
-_COPY: Final = Decision(Relation.TARGET, Amount.BITMAP, 25)
-
-
-def rejoin(**changes: Any) -> Rejoin:  # noqa: ANN401 - a field of any type
-    fields: dict[str, Any] = {
-        "history": _E, "base_lsn": 0, "truncate_lsn": 25, "copy": False, "compare": False,
-        "copy_id": "", "policy": OnPeerLoss.CONTINUE,
-    }  # fmt: skip
-    return Rejoin(**{**fields, **changes})
-
-
-def then(*numbers: int) -> tuple[Era, ...]:
-    return (*_E, *(Era(Epoch(number, 9, "aa"), 40) for number in numbers))
-
-
-@pytest.mark.parametrize(
-    ("order", "decision"),
-    [
-        (rejoin(), _LOG),
-        (rejoin(history=then(4)), _LOG),
-        (rejoin(history=then(4, 5)), _LOG),
-        (rejoin(history=then(5)), _LOG),
-        (rejoin(history=_E[1:]), _LOG),
-        (rejoin(copy=True, base_lsn=60, truncate_lsn=60), _COPY),
-        (rejoin(), Decision(Relation.TARGET, Amount.RESUME, 25)),
-    ],
-)
-def test_an_order_that_was_decided_is_carried_out(order: Rejoin, decision: Decision) -> None:
-    credible.check_rejoin(order, standing(history=_E), decision)
-
-
-@pytest.mark.parametrize(
-    ("order", "decision"),
-    [
-        (rejoin(history=then(6)), _LOG),
-        (rejoin(history=then(4, 7)), _LOG),
-        (rejoin(history=then(4, 5, 6)), _LOG),
-        (rejoin(history=then(_FAR)), _LOG),
-        (rejoin(history=(Era(Epoch(9, 9, "aa"), 0), *_E)), _LOG),
-        (rejoin(truncate_lsn=24), _LOG),
-        (rejoin(truncate_lsn=0), _LOG),
-        (rejoin(truncate_lsn=_FAR), _LOG),
-        (rejoin(copy=True), _LOG),
-        (rejoin(copy=False), _COPY),
-        (rejoin(copy=True, base_lsn=60, truncate_lsn=25), _COPY),
-    ],
-)
-def test_an_order_that_was_not_decided_is_refused(order: Rejoin, decision: Decision) -> None:
-    """No cut before the common point, no copy unasked, no epoch but the next ones."""
-    with pytest.raises(FormatError):
-        credible.check_rejoin(order, standing(history=_E), decision)
-
-
-@pytest.mark.parametrize(
-    ("volume", "offset", "length"),
-    [(0, 0, 0), (0, 0, 2**22 + 1), (0, 2**20, 1), (0, 2**20 - 1, 2), (1, 0, 1), (0, _FAR, _FAR)],
-)
-def test_no_range_is_looked_at_outside_a_volume(volume: int, offset: int, length: int) -> None:
-    credible.check_range(_LAYOUT, 0, 0, 1 << 20)
-    with pytest.raises(FormatError):
-        credible.check_range(_LAYOUT, volume, offset, length)
