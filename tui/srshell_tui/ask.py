@@ -1,6 +1,9 @@
 """The one line where a person types: commands, filters, names, answers.
 
-Always true: tab completes with what the command registry allows; escape gives the keys back.
+Always true:
+
+(1) Tab completes with what the command registry allows; escape gives the keys back.
+(2) Keys count in the order in which they were pressed, however fast they come.
 """
 
 from __future__ import annotations
@@ -89,8 +92,18 @@ class Ask(Input):
         if len(fitting) > 1:
             self.post_message(self.Offered(fitting))
 
+    async def _on_key(self, event: events.Key) -> None:
+        # A key with a binding would bubble up to the application first, and letters that were
+        # typed after it, or arrived with it over a slow line, would be there before it.
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(binding.action)
+            return
+        await super()._on_key(event)
+
     async def action_submit(self) -> None:
-        """Enter: at once, and not by a message that keys typed quickly would overtake."""
+        """Enter: at once, and not by a message that later keys would overtake."""
         self._answered(self.kind, self.value)
 
     def on_input_changed(self, event: Input.Changed) -> None:
