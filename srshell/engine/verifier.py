@@ -35,7 +35,7 @@ from srshell.engine.looking import Look, agree, look, unpacked
 from srshell.model.errors import SrError
 from srshell.model.verification import RANGES_MAX, Compared, VerifyOrder, WrongRange
 from srshell.replication.judge import UNREADABLE, Judgement, Sums, Wrong, judge
-from srshell.replication.source import Phase
+from srshell.replication.source import Phase, Source
 from srshell.storage import StorageError
 from srshell.transport.link import LinkClosed
 
@@ -92,9 +92,15 @@ class _Verifier:
         if self._is_at_the_end():
             await self._logs()
             result.done = True
-        assert self._core.source is not None
-        result.lsn = self._core.source.acked_lsn
+        result.lsn = self._live_source().acked_lsn
         return result
+
+    def _live_source(self) -> Source:
+        """Return the machine of a primary that is in sync.  Raises LinkClosed."""
+        source = self._core.source
+        if source is None or source.phase is not Phase.LIVE:
+            raise LinkClosed("the group is in sync no more")
+        return source
 
     def _extents(self) -> Iterator[tuple[int, int, int]]:
         for volume, layout in enumerate(self._replica.volumes):
@@ -134,9 +140,7 @@ class _Verifier:
 
     async def _looks(self, volume: int, offset: int, length: int) -> tuple[Look, Look]:
         """Let both sides look, at the same time."""
-        source = self._core.source
-        if source is None or source.phase is not Phase.LIVE:
-            raise LinkClosed("the group is in sync no more")
+        source = self._live_source()
         question = self._lead.next_question()
         asking = self._lead.ask(
             Digest(question, volume, offset, length, source.acked_lsn), question

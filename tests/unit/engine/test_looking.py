@@ -232,3 +232,23 @@ def test_only_the_last_look_can_be_agreed_to() -> None:
         assert core.checksums.get(0, PLACE // BLOCK) != 0
 
     on_sides(test)
+
+
+def test_a_primary_that_steps_down_at_the_last_moment_has_verified_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Seed 9154: a demotion between the last block and the result."""
+
+    async def test(pair: Sides) -> None:
+        await written(pair)
+        look_at_log = verifier.inspect
+
+        async def late(core: Core, first_lsn: int) -> inspection.Inspection:
+            core.source = None
+            return await look_at_log(core, first_lsn)
+
+        monkeypatch.setattr(verifier, "inspect", late)
+        with pytest.raises(SrError, match="SR7703"):
+            await verify(pair)
+
+    on_sides(test)
