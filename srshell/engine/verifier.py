@@ -199,6 +199,7 @@ class _Verifier:
             if self._lead.link.closed:
                 raise LinkClosed("the link closed")
             await core.progressed()
+        self._live_source()  # otherwise records may never be applied that had an LSN
         await self._replica.applier.reach(last_lsn)
 
     async def _agree(self, ours: Look, theirs: Look) -> None:

@@ -241,13 +241,11 @@ def test_a_primary_that_steps_down_at_the_last_moment_has_verified_nothing(
 
     async def test(pair: Sides) -> None:
         await written(pair)
-        look_at_log = verifier.inspect
-
         async def late(core: Core, first_lsn: int) -> inspection.Inspection:
             core.source = None
-            return await look_at_log(core, first_lsn)
+            return await inspection.inspect(core, first_lsn)
 
-        monkeypatch.setattr(verifier, "inspect", late)
+        monkeypatch.setattr("srshell.engine.verifier.inspect", late)
         with pytest.raises(SrError, match="SR7703"):
             await verify(pair)
 
