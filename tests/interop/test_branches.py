@@ -16,6 +16,8 @@ import attrs
 import pytest
 
 from srshell.fabric.launch import child_environment
+from srshell.model.branch import BRANCH_FOLDER
+from srshell.model.errors import SrError
 from srshell.model.report import BranchRow
 from srshell.model.states import ReplicationState
 from tests import needs
@@ -39,9 +41,9 @@ class Story:
         """Where the volume of a side is served."""
         return str((await self.pair.client.nbd(f"vol{array}")).uri)
 
-    async def write(self, array: str, name: str) -> dict[str, bytes]:
+    async def write(self, array: str, name: str, size_bytes: int = 0) -> dict[str, bytes]:
         """Write a file on the side of an array; return what only that side has then."""
-        content = self.dice.randbytes(self.dice.randint(1, 200_000))
+        content = self.dice.randbytes(size_bytes or self.dice.randint(1, 200_000))
         await put(self.folder, await self.uri(array), name, content)
         return {name: content}
 
@@ -80,6 +82,13 @@ async def split(story: Story) -> dict[str, dict[str, bytes]]:
     only[new] |= await story.write(new, f"more-{count}")
     await pair.client.fault("link", "down", new, seconds=0)
     await pair.bring_back(old)
+    await both_know(story)
+    return only
+
+
+async def both_know(story: Story) -> None:
+    """Wait until both sides say that they are split, and what each has."""
+    pair = story.pair
 
     async def seen() -> bool:
         rows = (await pair.client.status()).groups
@@ -87,7 +96,6 @@ async def split(story: Story) -> dict[str, dict[str, bytes]]:
         return known and {row.replication_state for row in rows} == {ReplicationState.SPLIT_BRAIN}
 
     await until(seen, "both sides know both deltas")
-    return only
 
 
 async def check_deltas(story: Story) -> None:
@@ -196,7 +204,36 @@ async def the_old_one_is_kept(folder: Path) -> None:
         assert not await asyncio.to_thread(Path(branch.volumes[0].path).exists)
 
 
-SCENES = {"keep the new one": the_new_one_is_kept, "keep the old one": the_old_one_is_kept}
+async def the_loser_dies_while_it_is_saved(folder: Path) -> None:
+    """Killed in the middle of an image: nothing is decided, nothing is left, and it is repeated."""
+    async with open_fabric_pair(folder) as pair:
+        story = Story(pair, folder)
+        await begin(story)
+        story.shared |= await story.write("A", "bulk", 3_000_000)
+        only = await split(story)
+        place = folder / "A" / BRANCH_FOLDER
+        await pair.client.fault("disk", "slow", "A", seconds=60)
+        resolving = asyncio.create_task(pair.client.resolve("groupA", keep="B", confirm="A"))
+
+        async def saving() -> bool:
+            assert not resolving.done(), resolving
+            return bool(await asyncio.to_thread(lambda: list(place.glob("*.image"))))
+
+        await until(saving, "an image is being written")
+        await pair.kill(pair.site("A"))
+        with pytest.raises(SrError):
+            await resolving
+        await both_know(story)
+        assert (await pair.client.branches()).branches == ()
+        assert not await asyncio.to_thread(lambda: list(place.iterdir()))
+        await resolve(story, "B", only)
+
+
+SCENES = {
+    "keep the new one": the_new_one_is_kept,
+    "keep the old one": the_old_one_is_kept,
+    "the loser dies": the_loser_dies_while_it_is_saved,
+}
 
 
 @needs.fuse()
