@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--states", type=int, metavar="N", help="of each scope")
     options = parser.parse_args(arguments)
     bound = options.states or (DEEP_STATES if options.deep else None)
-    scopes = DEEP_SCOPES if options.deep else SCOPES
+    scopes: Sequence[Scope] = DEEP_SCOPES if options.deep else SCOPES
     if options.scope is not None:
         scopes = scopes[options.scope - 1 : options.scope]
     searched = [_search(scope, bound) for scope in scopes]

@@ -151,7 +151,7 @@ def _cell(mine: Standing, theirs: Standing) -> Cell:
     stances = _stance(mine, known[-1], common_lsn), _stance(theirs, known[-1], common_lsn)
     if stances in _PAIRS:
         return _PAIRS[stances]
-    began = tuple(stance is not Stance.SAME for stance in stances)
+    began = (stances[0] is not Stance.SAME, stances[1] is not Stance.SAME)
     if any(began):
         return {
             (True, True): Cell.BEGAN_BEGAN,
