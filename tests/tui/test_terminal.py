@@ -142,6 +142,10 @@ def test_a_person_watches_and_fails_over(fabric: SyncFabric, terminal: Terminal)
     assert fabric.info().owner_pid != owner
     terminal.see("● connected", "owner restarted", "[Synchronizing]")
 
+    terminal.type(":why PriRX\x7fG\r")  # all at once, as over a slow line
+    terminal.see("PriRG is Synchronizing", "esc back")
+    terminal.type("\x1b")
+    terminal.see("RecRG > PriRG", "[Synchronizing]")
     terminal.type("B")
     terminal.see("type PriRG to run it")
     terminal.type("PriRG\r")

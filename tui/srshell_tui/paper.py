@@ -13,10 +13,12 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from srshell_tui.ask import Ask
 from srshell_tui.text import Drawing, Line, Tone, to_ascii, width_of
 from srshell_tui.themes import CHOSEN, styles_of
 
@@ -35,6 +37,21 @@ class Paper(Widget, can_focus=True):
         self._lines: tuple[Line, ...] = ()
         self._cursor: int | None = None
         self._cursor_width = 0
+
+    async def _on_key(self, event: events.Key) -> None:
+        # Keys that arrive together are meant for what the ones before them opened: letters behind
+        # a colon belong to the line, although they were sent here.
+        line = self.screen.query_one(Ask)
+        if line.display:
+            event.stop()
+            event.prevent_default()
+            line.post_message(events.Key(event.key, event.character))
+            return
+        for binding in self.screen._bindings.key_to_bindings.get(event.key, ()):  # noqa: SLF001
+            event.stop()
+            event.prevent_default()
+            await self.screen.run_action(binding.action)
+            return
 
     def show(self, drawing: Drawing) -> None:
         """Show a drawing in place of the one before."""
