@@ -54,6 +54,7 @@ async def while_copying(folder: Path, victims: tuple[str, ...]) -> None:
         await pair.fill(20 * MIB)
         async with slow_load(pair) as load:
             await load.more(10)
+            await pair.suffer("B", FaultKind.SLOW_DISK, _LONG_SECONDS)
             await pair.start_copy()
             await slow_copy(pair, Flow.INITIAL_COPY)
             # Blocks of different moments side by side are nothing that anybody may lead with.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -83,6 +84,7 @@ async def start_tampered(pair: Pair, array: str, tampering: Tampering) -> Traced
             cwd="/",
             env=launch.environment(),
         )
+    _wait_beside(process)
     os.close(writer)
     try:
         await asyncio.to_thread(os.read, reader, 4096)
@@ -99,6 +101,7 @@ async def tamper_with(pair: Pair, array: str, tampering: Tampering) -> Traced:
         [*tampering.words(), "-p", str(pid)], stdin=subprocess.DEVNULL, start_new_session=True
     )
 
+    _wait_beside(process)
     threads = Path(f"/proc/{pid}/task")
 
     def seen() -> bool:
@@ -111,6 +114,11 @@ async def tamper_with(pair: Pair, array: str, tampering: Tampering) -> Traced:
 
     await until_true(seen, f"every thread of {array} is looked at")
     return Traced(process)
+
+
+def _wait_beside(process: subprocess.Popen[bytes]) -> None:
+    """Hear of the end of a process, whenever that is: it may be after the scene."""
+    threading.Thread(target=process.wait, name="strace", daemon=True).start()
 
 
 def _is_traced(thread: Path) -> bool:
