@@ -324,7 +324,7 @@ PROTECTION = (
             word("group", "the group", Noun.GROUP),
             flag(
                 "--repair",
-                "mend what is proven wrong from the side that is proven right",
+                "repair what is proven wrong from the side that is proven right",
                 role=Role.ADMIN,
             ),
             option(

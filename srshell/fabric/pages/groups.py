@@ -126,7 +126,7 @@ def _verify(report: Report) -> Page:
     compared, different = report["log_records_compared"], report["log_differences"]
     lines = [f"{compared} log records compared, {different} differ"]
     if report.get("repaired_blocks"):
-        lines.append(f"blocks mended: {report['repaired_blocks']}")
+        lines.append(f"blocks repaired: {report['repaired_blocks']}")
     lines += [_wrong(row) for row in report.get("ranges", ())]
     lines += [f"damaged at the {text}" for text in report.get("damage", ())]
     if not report.get("past_cache", True):
@@ -134,7 +134,7 @@ def _verify(report: Report) -> Page:
     return Page(headline, lines=tuple(lines))
 
 
-#: What is wrong, and why it is not mended if it is not.
+#: What is wrong, and why it is not repaired if it is not.
 _WRONG = {
     "source": ("the source is wrong", "the destination does not prove what is right"),
     "destination": ("the destination is wrong", "the source does not prove what is right"),
@@ -148,11 +148,11 @@ def _wrong(row: Report) -> str:
     """One range that is not as it should be."""
     what, why = _WRONG.get(row["wrong"], (row["wrong"], ""))
     if row.get("repaired"):
-        ending = "mended"
+        ending = "repaired"
     elif row.get("proven"):
-        ending = "to be mended with --repair"
+        ending = "--repair can put it right"
     else:
-        ending = f"cannot be mended: {why}"
+        ending = f"cannot be repaired: {why}"
     return f"{row['volume']} at {row['offset']}, {size(row['length'])}: {what}; {ending}"
 
 

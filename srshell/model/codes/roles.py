@@ -248,7 +248,7 @@ SR7704 warning: The log volumes of {group} have damaged places: {count}.
           ends before may not open again.
     mend  srshell verify {group} --repair
 
-SR7705 event: Blocks of {group} were mended: {blocks}.
+SR7705 event: Blocks of {group} were repaired: {blocks}.
     rule  a wrong block is replaced only from the side that is proven right
     why   One side had the block as it was recorded, the other one had not. It was written again,
           synced, and read back past the page cache.

@@ -292,9 +292,9 @@ def test_parts_are_joined_without_losing_a_count() -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (WrongRange("PV", 8192, 4096, "source", True, True), "the source is wrong; mended"),
-        (WrongRange("PV", 8192, 4096, "destination", True), "to be mended with --repair"),
-        (WrongRange("PV", 8192, 4096, "both"), "cannot be mended: no copy is what was written"),
+        (WrongRange("PV", 8192, 4096, "source", True, True), "the source is wrong; repaired"),
+        (WrongRange("PV", 8192, 4096, "destination", True), "--repair can put it right"),
+        (WrongRange("PV", 8192, 4096, "both"), "cannot be repaired: no copy is what was written"),
         (WrongRange("PV", 8192, 4096, "unknown"), "no checksum says which one is right"),
         (WrongRange("PV", 8192, 4096, "checksum"), "equal, and not what was recorded"),
     ],
