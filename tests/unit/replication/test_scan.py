@@ -164,6 +164,15 @@ def test_a_stale_frame_of_the_last_lap_is_not_read() -> None:
     assert lsns(log.scan()) == [38, 39, 40]
 
 
+def test_a_frame_that_continues_another_one_is_not_read() -> None:
+    """The right salt and the right LSN do not make it the next frame of this log."""
+    log = LogImage()
+    log.append(ONE)
+    log.ring.chain ^= 1
+    log.append(ONE)
+    assert ends(log) == (1, Ending.TEAR)
+
+
 def test_a_log_of_another_partnership_is_not_read() -> None:
     """A log volume that was used before is not blank."""
     log = LogImage()
