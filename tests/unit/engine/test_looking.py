@@ -241,6 +241,7 @@ def test_a_primary_that_steps_down_at_the_last_moment_has_verified_nothing(
 
     async def test(pair: Sides) -> None:
         await written(pair)
+
         async def late(core: Core, first_lsn: int) -> inspection.Inspection:
             core.source = None
             return await inspection.inspect(core, first_lsn)
