@@ -210,8 +210,8 @@ def test_the_article_as_it_stands_from_first_to_last_line(
     """Pasted into one cell, on a fresh fabric of real processes."""
     monkeypatch.setenv("SRSHELL_FABRIC", str(sandbox / "fabric"))
     shell.run_line_magic("load_ext", "srshell")
-    shell.push(NAMES)
-    outcome = shell.run_cell(f"%%vmm\nPair the arrays, then provision.\n{LINES}")
+    shell.push(NAMES)  # type: ignore[no-untyped-call]
+    outcome = shell.run_cell(f"%%vmm\nPair the arrays, then provision.\n{LINES}")  # type: ignore[no-untyped-call]
     said = capsys.readouterr().out
     assert outcome.success, said
     commands = re.findall(r"= srshell (.*)", said)
