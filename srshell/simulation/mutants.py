@@ -21,8 +21,7 @@ import attrs
 from srshell.simulation import mutations, mutations_flow, mutations_log, mutations_roles
 from srshell.simulation.episode import Failure, run_seed
 from srshell.simulation.planting import PLANTED, Mutant
-from srshell.simulation.scene_list import SCENES
-from srshell.simulation.scenes import run_scene
+from srshell.simulation.scene_list import SCENES, run_scene
 from srshell.simulation.sweep import SCRIPTS, CrashPoint, crash_points, run_point
 
 #: About so many crash points has a script; a hunt takes every n-th of them.

@@ -6,16 +6,25 @@ makes its witnesses stale.
 
 from __future__ import annotations
 
+import traceback
+from contextlib import suppress
 from typing import Final
 
 import attrs
 
+from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss
 from srshell.simulation import scenes_of_copies as copies
 from srshell.simulation import scenes_of_disks as disks
 from srshell.simulation import scenes_of_roles as roles
 from srshell.simulation import scenes_of_writes as writes
-from srshell.simulation.scenes import SMALL, SUSPENDING, Scene
+from srshell.simulation.cluster import SiteDown
+from srshell.simulation.episode import Failure
+from srshell.simulation.loop import Deadlock, Runaway, SimLoop
+from srshell.simulation.oracle import Violation
+from srshell.simulation.scenes import SMALL, SUSPENDING, Scene, Stage
+
+_EVENTS_MAX: Final = 150_000
 
 SCENES: Final[dict[str, Scene]] = {
     "everyday": Scene(writes.everyday),
@@ -80,3 +89,21 @@ SCENES: Final[dict[str, Scene]] = {
     "stranger": Scene(roles.stranger),
     "policies": Scene(roles.policies, SUSPENDING),
 }
+
+
+def run_scene(name: str) -> None:
+    """Play a scene.  Raises `Failure`."""
+    scene = SCENES[name]
+    loop = SimLoop(f"scene {name}", events_max=_EVENTS_MAX)
+    loop.job_seconds = scene.job_seconds
+    try:
+        loop.run_until_complete(Stage(loop, scene).play())
+        loop.raise_errors()
+    except (Violation, Deadlock, Runaway, SiteDown, SrError) as error:
+        raise Failure(f"scene {name}: {type(error).__name__} {error}") from error
+    except Exception as error:
+        where = traceback.format_exception(error)[-4:]
+        raise Failure(f"scene {name}: {error!r}\n{''.join(where)}") from error
+    finally:
+        with suppress(RuntimeError):
+            loop.close()

@@ -11,9 +11,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Final
 
 import attrs
@@ -22,15 +20,13 @@ from srshell.engine.replica import Replica
 from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaRole
 from srshell.replication.source import Phase
-from srshell.simulation.cluster import NAMES, SMALL_LIMITS, Shape, Site, SiteDown
-from srshell.simulation.episode import Episode, Failure
+from srshell.simulation.cluster import NAMES, SMALL_LIMITS, Shape, Site
+from srshell.simulation.episode import Episode
 from srshell.simulation.faults import FaultKind, Operation
-from srshell.simulation.loop import Deadlock, Runaway, SimLoop
-from srshell.simulation.oracle import Violation
+from srshell.simulation.loop import SimLoop
 from srshell.simulation.plan import Plan, Step
 from srshell.simulation.workload import Habits
 
-_EVENTS_MAX: Final = 150_000
 #: How long a scene waits for what it needs (virtual seconds).
 _PATIENCE_SECONDS: Final = 8.0
 SMALL: Final = Shape(
@@ -240,23 +236,3 @@ class Stage(Episode):
 
         site.disk.after = look
         return lambda: bool(struck)
-
-
-def run_scene(name: str) -> None:
-    """Play a scene.  Raises `Failure`."""
-    from srshell.simulation.scene_list import SCENES  # noqa: PLC0415  (they are made of this file)
-
-    scene = SCENES[name]
-    loop = SimLoop(f"scene {name}", events_max=_EVENTS_MAX)
-    loop.job_seconds = scene.job_seconds
-    try:
-        loop.run_until_complete(Stage(loop, scene).play())
-        loop.raise_errors()
-    except (Violation, Deadlock, Runaway, SiteDown, SrError) as error:
-        raise Failure(f"scene {name}: {type(error).__name__} {error}") from error
-    except Exception as error:
-        where = traceback.format_exception(error)[-4:]
-        raise Failure(f"scene {name}: {error!r}\n{''.join(where)}") from error
-    finally:
-        with suppress(RuntimeError):
-            loop.close()

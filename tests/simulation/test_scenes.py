@@ -2,8 +2,7 @@
 
 import pytest
 
-from srshell.simulation.scene_list import SCENES
-from srshell.simulation.scenes import run_scene
+from srshell.simulation.scene_list import SCENES, run_scene
 
 
 @pytest.mark.parametrize("name", SCENES)
