@@ -34,6 +34,7 @@ _GAP = 2
 JSON_TYPE = "application/vnd.srshell.v1+json"
 #: Rows that stand alone are shown as a report with one row: its schema, and its field.
 _AS_REPORT = {
+    "BranchRow": ("srshell.branches/1", "branches"),
     "Candidate": ("srshell.candidates/1", "candidates"),
     "Event": ("srshell.events/1", "events"),
     "GroupStatus": ("srshell.status/1", "groups"),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Module to the classes in it that are shown; by name, so that loading imports none of them.
 SHOWN: dict[str, tuple[str, ...]] = {
+    "srshell.model.report.branches": (
+        "BranchExport", "BranchReport", "BranchRow", "BranchesReport",
+    ),
     "srshell.model.report.explain": ("ErrorReport", "ExplainReport", "WhyReport"),
     "srshell.model.report.fabric": (
         "ArrayReport", "ArraysReport", "CandidatesReport", "InfoReport", "PairReport",
