@@ -39,7 +39,7 @@ _SIMULATION = "srshell.simulation"
 WORKS = (
     Work("seeds", (_SIMULATION,), "seeds", 20_000, 400, counted_by="--seeds"),
     Work("sweep", (_SIMULATION, "--sweep", "--thorough"), "points", 50_000, 2_500),
-    Work("mutants", (_SIMULATION, "--mutants"), "caught", 40, once=True),
+    Work("mutants", ("tests.mutants", "--replay"), "caught", 40, once=True),
     Work("model", ("tests.model", "--deep"), "states", 10_000_000, once=True),
     Work("kills", ("tests.soak.kills",), "kills", 500, 25),
     Work("cuts", ("tests.soak.cuts",), "cuts", 300, 20),
