@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
 from srshell.codec import superblock
@@ -72,7 +73,7 @@ def _flushes_nothing(session: Any, request: Any) -> Any:  # noqa: ANN401
 
 
 def _forgets_fua(session: Any, request: Any) -> Any:  # noqa: ANN401
-    return _call(session, attrs.evolve(request, flags=0))
+    return _call(session, msgspec.structs.replace(request, flags=0))
 
 
 def _offers_several_connections(export: Any, structured: bool) -> TransmissionFlag:  # noqa: ANN401
