@@ -174,7 +174,7 @@ def _stir(place: Path, dice: random.Random) -> None:
     """Change what nobody checks, so that the file system has work that is not synced."""
     path = place / f"scratch{dice.randrange(3)}"
     if dice.random() < 0.3:
-        path.unlink(missing_ok=True)
+        path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
     elif dice.random() < 0.3:
         path.mkdir() if not path.exists() else None
     elif not path.is_dir():

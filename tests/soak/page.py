@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 _BEGIN = "<!-- scorecard: python -m tests.soak.page -->"
 _END = "<!-- end of scorecard -->"
 _HEAD = (
-    "| what was run | done | goal | violations | hours | last at commit | on |",
+    "| what was run | done | goal | failed pieces | hours | last at commit | on |",
     "| --- | ---: | ---: | ---: | ---: | --- | --- |",
 )
 
