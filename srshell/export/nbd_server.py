@@ -19,6 +19,7 @@ from srshell.export.device import BlockDevice
 from srshell.export.nbd_options import Export
 from srshell.export.nbd_session import NbdSession, SessionLimits
 from srshell.export.unix_socket import PrivateSocket
+from srshell.transport.closing import close_server
 
 #: Connections above this number are closed at once.
 CLIENTS_MAX = 256
@@ -85,7 +86,7 @@ class NbdServer:
     async def close(self, drain_seconds: float | None = None) -> int:
         """Stop listening and end all connections, as `disconnect` does; remove the socket file."""
         if self._listener is not None:
-            self._listener.close()
+            close_server(self._listener)
         if self._socket is not None:
             self._socket.remove()
         unfinished = await _end_sessions(list(self._sessions), drain_seconds)

@@ -28,6 +28,7 @@ from srshell.site.api import SiteApi
 from srshell.site.connection import hang_up
 from srshell.site.errors import to_sr_error
 from srshell.storage import StorageError
+from srshell.transport.closing import close_server
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class SiteServer:
         """Take no new connection; the ones there are go on."""
         server, self._server = self._server, None
         if server is not None:
-            server.close()
+            close_server(server)
         if self._path is not None:
             self._path.unlink(missing_ok=True)
             self._path = None
@@ -101,6 +102,8 @@ class SiteServer:
         owner = asyncio.create_task(self._serve(reader, writer))
         self._owners.add(owner)
         owner.add_done_callback(self._owners.discard)
+        # One that is cancelled before its first step never hangs up by itself.
+        owner.add_done_callback(lambda _: writer.close())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         caller = _Caller(self._site, writer)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from srshell.transport.address import Address, TcpAddress, UnixAddress, parse_address
+from srshell.transport.closing import close_server
 from srshell.transport.link import Accept, Link, LinkClosed, LinkRefused
 from srshell.transport.stream_link import StreamLink
 
@@ -107,7 +108,7 @@ class StreamListener:
     def close(self) -> None:
         """Accept no more; links already open stay open."""
         if self._server is not None:
-            self._server.close()
+            close_server(self._server)
             self._server = None
         if self._path is not None:
             path, device, inode = self._path
@@ -131,6 +132,8 @@ class StreamListener:
         task = asyncio.get_running_loop().create_task(self._run(link), name=f"link from {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # One that is cancelled before its first step never closes the link by itself.
+        task.add_done_callback(lambda task: link.close() if task.cancelled() else None)
 
     async def _run(self, link: Link) -> None:
         try:

@@ -1,9 +1,11 @@
 """Sockets: who may connect, what a hostile peer gets, and what becomes of the file system."""
 
 import asyncio
+import gc
 import os
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -198,6 +200,29 @@ async def test_a_listener_removes_only_its_own_socket(tmp_path: Path) -> None:
     first.close()
     assert path.exists()
     second.close()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_listener_closed_in_the_middle_of_a_call_leaves_no_socket_open(
+    tmp_path: Path, turns: int
+) -> None:
+    """In whichever turn of the loop it is; a socket left open fails the test when collected."""
+
+    async def accept(link: Link) -> None:
+        link.close()
+
+    listener = await StreamNetwork().listen(f"unix:{tmp_path}/link", accept)
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(f"{tmp_path}/link")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        listener.close()
+        caller.settimeout(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        with suppress(ConnectionResetError):
+            assert caller.recv(1) == b""
+    gc.collect()
 
 
 async def test_where_nobody_listens_the_link_is_refused(tmp_path: Path) -> None:
