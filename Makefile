@@ -46,7 +46,7 @@ demo: $(READY)
 	@$(BIN)/srshell demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 
 check: $(READY)
 	@$(BIN)/ruff check .

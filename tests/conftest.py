@@ -9,11 +9,16 @@ from pathlib import Path
 import hypothesis
 import pytest
 from hypothesis.database import DirectoryBasedExampleDatabase
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = ROOT / "build" / "skips.json"
+
+#: Its tests share one stage, so one worker of a parallel run takes them all, and begins with them.
+TOGETHER = "tests/process/"
 
 # Timings are never asserted in tests, so no example has a deadline.
 hypothesis.settings.register_profile(
@@ -72,6 +77,24 @@ class SkipManifest:
                 terminalreporter.line(f"ERROR: skipped without a reason: {skip.test}", red=True)
         if not self.skips:
             terminalreporter.line("nothing was skipped")
+
+
+class WholeFiles(LoadScopeScheduling):  # type: ignore[misc]  # untyped
+    """Gives each worker of a parallel run whole files, whose tests share what their file made."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER if nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WholeFiles:
+    """Deal out the files in the order of their tests."""
+    config.option.loadscopereorder = False
+    return WholeFiles(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest and mostly waits."""
+    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))
 
 
 def pytest_configure(config: pytest.Config) -> None:
