@@ -13,8 +13,10 @@ import pytest
 
 from srshell.replication.source import Source
 from srshell.simulation.hunting import Job, carry_out
-from srshell.simulation.mutants import MUTANTS, PLANTERS, Catch, mutant_named, point_of
+from srshell.simulation.mutants import MUTANTS, PLANTERS, Catch, mutant_named, point_of, replay
 from srshell.simulation.mutants import point_witness as witness_of
+from srshell.simulation.planting import BrokenMutant, Mutant
+from srshell.simulation.scene_list import SCENES
 from srshell.simulation.sweep import CrashPoint
 
 WITNESSES: dict[str, str] = json.loads(
@@ -80,3 +82,14 @@ def test_a_mutant_leaves_the_engine_as_it_was() -> None:
     with mutant_named("ack-without-peer").planted():
         assert Source._limit is not before
     assert Source._limit is before
+
+
+def test_planted_code_that_fails_by_itself_is_no_bug_that_was_caught() -> None:
+    """An exception of a crooked mutant would look like a promise that broke."""
+
+    def crooked(leader: Source) -> int:
+        return leader.no_such_thing  # type: ignore[attr-defined, no-any-return]
+
+    mutant = Mutant("crooked", "P1", "nothing", lambda: [(Source, "_limit", crooked)])
+    with pytest.raises(BrokenMutant, match="crooked failed by itself"):
+        replay(mutant, f"scene {next(iter(SCENES))}")
