@@ -122,7 +122,10 @@ class Applier:
         batch = self._take(limit_lsn)
         if not batch:
             return False
+        begun_ns = core.world.clock_ns()
         await destage.apply(core, batch)
+        now_ns = core.world.clock_ns()
+        core.meters.apply.record(now_ns, now_ns - begun_ns, len(batch))
         for _ in batch:
             core.overlay.remove_oldest()
         core.applied_lsn = batch[-1].lsn

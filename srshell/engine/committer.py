@@ -28,6 +28,7 @@ from srshell.codec.log_frame import (
 from srshell.engine.applier import Applier
 from srshell.engine.core import Core
 from srshell.engine.log_file import extents_of
+from srshell.engine.meters import LatencyMeter
 from srshell.model.errors import SrError
 from srshell.replication.ring import SECTOR_BYTES
 from srshell.replication.source import (
@@ -40,6 +41,8 @@ from srshell.replication.source import (
 from srshell.storage import StorageError
 
 _RECORDS_MAX = 4096
+#: Of one frame, about so many writes are looked at by the meters.
+_MEASURED_MAX = 16
 
 
 @attrs.define(eq=False)
@@ -52,6 +55,7 @@ class _Waiting:
     length: int
     payload: bytes = attrs.field(repr=False)
     done: asyncio.Future[int]
+    submitted_ns: int
     lsn: int = 0
 
 
@@ -91,7 +95,8 @@ class Committer:
     ) -> asyncio.Future[int]:
         """Hand in a write; the future gives its LSN once it is acknowledged."""
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(kind, volume, offset, length, payload, done))
+        now_ns = self._core.world.clock_ns()
+        self._queue.append(_Waiting(kind, volume, offset, length, payload, done, now_ns))
         self._wake.set()
         return done
 
@@ -102,12 +107,19 @@ class Committer:
     def acknowledge(self, lsn: int) -> None:
         """Resolve every write up to ``lsn``."""
         unacked = self._unacked
+        acknowledged: list[_Waiting] = []
+        size_bytes = 0
         while unacked and unacked[0].lsn <= lsn:
             waiting = unacked.popleft()
-            self.writes_total += 1
-            self.written_bytes_total += waiting.length
+            acknowledged.append(waiting)
+            size_bytes += waiting.length
             if not waiting.done.done():
                 waiting.done.set_result(waiting.lsn)
+        self.writes_total += len(acknowledged)
+        self.written_bytes_total += size_bytes
+        now_ns, meters = self._core.world.clock_ns(), self._core.meters
+        meters.rate.add(now_ns, len(acknowledged), size_bytes)
+        _measure(meters.write, now_ns, acknowledged)
 
     def fail_waiting(self, error: Callable[[bool], SrError]) -> None:
         """Fail all writes: ``error(True)`` for those in the log, whose outcome is unknown."""
@@ -204,6 +216,8 @@ class Committer:
                     waiting.payload,
                 )
             )
+        built_ns, meters = core.world.clock_ns(), core.meters
+        _measure(meters.queue, built_ns, batch)
         body = pack_body(core.superblock.history[-1].epoch.number, first_lsn, records)
         source.handle(FrameBuilt(body.last_lsn))
         self._unacked.extend(batch)
@@ -216,10 +230,23 @@ class Committer:
         except StorageError as error:
             raise core.fail(error) from error
         self.frames_total += 1
+        now_ns = core.world.clock_ns()
+        meters.local_log.record(now_ns, now_ns - built_ns, len(batch))
         if core.source is source:
             self._carry_out(source.handle(LogFlushed(body.last_lsn)))
         self._flushed()
         core.wake()
+
+
+def _measure(meter: LatencyMeter, now_ns: int, batch: list[_Waiting]) -> None:
+    """Note how long ago writes were handed in; of many, some stand for their neighbours.
+
+    The first was handed in before the others, so the largest is never missed.
+    """
+    stride = 1 + len(batch) // _MEASURED_MAX
+    for start in range(0, len(batch), stride):
+        count = min(stride, len(batch) - start)
+        meter.record(now_ns, now_ns - batch[start].submitted_ns, count)
 
 
 def _frame_bytes(batch: list[_Waiting]) -> int:

@@ -21,6 +21,7 @@ from srshell.codec.log_frame import FrameBody
 from srshell.engine.checksum_map import ChecksumMap
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.log_file import Extents, LogFile
+from srshell.engine.meters import Meters, RateMeter
 from srshell.engine.overlay import Overlay
 from srshell.engine.recovery import SEGMENTS_MAX
 from srshell.engine.superblock_file import SuperblockFile
@@ -111,6 +112,11 @@ class Core:
     on_failure: list[Callable[[], None]] = attrs.field(factory=list)
     #: Called when space was given back: in the log by a superblock, in memory by the applier.
     on_space: list[Callable[[], None]] = attrs.field(factory=list)
+    meters: Meters = attrs.field()
+
+    @meters.default
+    def _new_meters(self) -> Meters:
+        return Meters(RateMeter(self.world.clock_ns()))
 
     @property
     def superblock(self) -> Superblock:

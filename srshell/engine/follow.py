@@ -280,7 +280,12 @@ class Follow:
             for record in records:
                 core.overlay.add(record)
         frames = [(body, extents_of(records)) for body, records in batch]
+        begun_ns, meters = core.world.clock_ns(), core.meters
         await core.append(frames)
+        now_ns = core.world.clock_ns()
+        count = sum(body.record_count for body, _ in batch)
+        meters.local_log.record(now_ns, now_ns - begun_ns, count)
+        meters.rate.add(now_ns, count, sum(body.body_bytes for body, _ in batch))
         for instruction in self._machine().handle(machine.FramesFlushed(frames[-1][0].last_lsn)):
             if isinstance(instruction, machine.Confirm):
                 self._confirm(instruction.lsn)

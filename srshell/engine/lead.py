@@ -65,7 +65,6 @@ class Lead:
         self._answers: defaultdict[object, deque[asyncio.Future[object]]] = defaultdict(deque)
         self._asked = 0
         self._stopped = asyncio.Event()
-        self.round_trip_seconds: float | None = None
 
     async def run(self) -> None:
         """Serve the link until it closes."""
@@ -110,8 +109,10 @@ class Lead:
             case Confirm():
                 self._confirmed(message.durable_lsn, message.log_bytes_free)
             case Pong():
-                now_ns = int(asyncio.get_running_loop().time() * 1e9)
-                self.round_trip_seconds = max(0, now_ns - message.sent_ns) / 1e9
+                now_ns = self._core.world.clock_ns()
+                # The peer sends back what we sent, or anything else.
+                elapsed_ns = max(0, now_ns - message.sent_ns)
+                self._core.meters.round_trip.record(now_ns, elapsed_ns)
                 self._confirmed(message.durable_lsn, message.log_bytes_free)
             case ExtentStored() if self.copier is not None:
                 self.copier.stored(message.sequence)
@@ -161,7 +162,7 @@ class Lead:
         while not self.link.closed:
             source = self._core.source
             commit_lsn = source.acked_lsn if source else 0
-            self.link.send(Ping(int(loop.time() * 1e9), commit_lsn))
+            self.link.send(Ping(self._core.world.clock_ns(), commit_lsn))
             with suppress(TimeoutError):
                 async with asyncio.timeout(limits.heartbeat_seconds):
                     await self._stopped.wait()

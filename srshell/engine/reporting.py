@@ -34,6 +34,7 @@ def report_of(replica: Replica) -> ReplicaReport:
     """Return the report of a replica."""
     core, superblock = replica.core, replica.core.superblock
     source, link = core.source, replica.peer_link
+    now_ns = core.world.clock_ns()
     acked_lsn = source.acked_lsn if source else core.committed_lsn
     confirmed_lsn = core.confirmed_lsn
     unconfirmed = max(0, acked_lsn - confirmed_lsn) if source is not None else 0
@@ -81,6 +82,8 @@ def report_of(replica: Replica) -> ReplicaReport:
         written_bytes_total=replica.committer.written_bytes_total,
         copied_bytes_total=link.copied_bytes_total,
         log_frames_total=replica.committer.frames_total,
+        latency=core.meters.legs(now_ns),
+        rates=core.meters.rate.rates(now_ns),
     )
 
 

@@ -31,7 +31,8 @@ class Sender:
         self._core = core
         self._link = link
         self._wake = asyncio.Event()
-        self._in_flight: deque[tuple[int, int]] = deque()  # last LSN, bytes
+        #: Last LSN, bytes, records, when it was sent.
+        self._in_flight: deque[tuple[int, int, int, int]] = deque()
         self._in_flight_bytes = 0
         self._largest_bytes = 0
         self._peer_bytes_free = peer_bytes_free
@@ -57,8 +58,11 @@ class Sender:
 
     def confirmed(self, lsn: int, peer_bytes_free: int) -> None:
         """The peer's log holds everything up to ``lsn`` and has this much space left."""
+        now_ns = self._core.world.clock_ns()
         while self._in_flight and self._in_flight[0][0] <= lsn:
-            self._in_flight_bytes -= self._in_flight.popleft()[1]
+            _, size_bytes, count, sent_ns = self._in_flight.popleft()
+            self._in_flight_bytes -= size_bytes
+            self._core.meters.remote_log.record(now_ns, now_ns - sent_ns, count)
         self._peer_bytes_free = peer_bytes_free
         self._wake.set()
 
@@ -130,7 +134,8 @@ class Sender:
         self._noticed_lsn = max(self._noticed_lsn, commit_lsn)
         message = Frame(body.epoch, body.first_lsn, body.record_count, body.body_crc, commit_lsn)
         self._link.send(message, body.buffers)
-        self._in_flight.append((body.last_lsn, body.total_bytes))
+        sent_ns = self._core.world.clock_ns()
+        self._in_flight.append((body.last_lsn, body.total_bytes, body.record_count, sent_ns))
         self._in_flight_bytes += body.total_bytes
         self._largest_bytes = max(self._largest_bytes, body.total_bytes)
         self.next_lsn = body.last_lsn + 1

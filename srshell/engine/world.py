@@ -49,5 +49,7 @@ class World:
     data_disk: Disk
     network: Network
     wall_seconds: Callable[[], float] = time.time
+    #: For measuring only; the loop's clock may stand still within one of its turns.
+    clock_ns: Callable[[], int] = time.monotonic_ns
     randomness: random.Random = attrs.field(factory=random.SystemRandom)
     limits: Limits = Limits()

@@ -20,6 +20,7 @@ from srshell.fabric.clock import Clock
 from srshell.fabric.pulse import Pulse
 from srshell.fabric.snapshot import SiteFacts
 from srshell.model.errors import SrError
+from srshell.model.meters import Legs
 from srshell.model.replica import ReplicaReport
 from srshell.site.api import SiteApi, SiteEvent, SiteReport
 
@@ -236,5 +237,13 @@ def _differs(before: SiteReport, after: SiteReport) -> bool:
 
 
 def _timeless(report: SiteReport) -> tuple[ReplicaReport, ...]:
-    """The replicas without the moment at which they were looked at."""
-    return tuple(attrs.evolve(replica, as_of=0.0) for replica in report.replicas)
+    """The replicas without the moment at which they were looked at, and what only time changes.
+
+    Rates count: they are zero again soon after the last write, which is news.
+    """
+    return tuple(
+        attrs.evolve(
+            replica, as_of=0.0, latency=Legs(), rates=attrs.evolve(replica.rates, window_seconds=0)
+        )
+        for replica in report.replicas
+    )

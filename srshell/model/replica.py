@@ -20,6 +20,8 @@ from enum import StrEnum
 
 import attrs
 
+from srshell.model.meters import Legs, Rates
+
 
 class ReplicaRole(StrEnum):
     """Which part a replica plays; persisted, changed only by a role change or a handshake."""
@@ -283,3 +285,5 @@ class ReplicaReport:
     written_bytes_total: int = 0
     copied_bytes_total: int = 0
     log_frames_total: int = 0
+    latency: Legs = attrs.field(factory=Legs)
+    rates: Rates = attrs.field(factory=Rates)

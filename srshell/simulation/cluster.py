@@ -228,12 +228,12 @@ class Site:
 
     def _world(self) -> World:
         cluster = self._cluster
-        disk = Disk(self.disk, None)
         return World(
-            log_disk=disk,
+            log_disk=(disk := Disk(self.disk, None)),
             data_disk=disk,
             network=cluster.network.host(self.name),
             wall_seconds=self.wall_seconds,
+            clock_ns=lambda: int(cluster.loop.time() * 1e9),
             randomness=cluster.loop.random(f"site {self.name} {self.boots}"),
             limits=cluster.shape.engine_limits,
         )

@@ -117,6 +117,7 @@ class Side:
             data_disk=disk,
             network=self._network.host(self.name),
             wall_seconds=lambda: self._loop.wall_time() + self.clock_shift_seconds,
+            clock_ns=lambda: int(self._loop.time() * 1e9),
             randomness=self._loop.random(f"site {self.name} {self._boots}"),
             limits=self.limits,
         )
