@@ -26,6 +26,9 @@ SCREENS = (
             choice("--theme", "colours; otherwise what the terminal can show", _THEMES, None),
             option("--every", "from one look to the next", kind=Kind.SECONDS, metavar="SECONDS"),
             option("--record", "write down what is heard, for srshell shot", Noun.PLACE),
+            flag("--replay", "show the past, as the owner has kept it; acts on nothing"),
+            option("--from", "replay a recording of --record", Noun.PLACE, name="recording"),
+            option("--at", "the moment to show first: 12:01:07, or 5m ago", metavar="TIME"),
         ),
         short_names=("dashboard",),
         role=Role.VIEWER,
@@ -50,6 +53,7 @@ SCREENS = (
             option(
                 "--from", "a recording instead of the living fabric", Noun.PLACE, name="recording"
             ),
+            option("--at", "a moment of the past: 12:01:07, or 5m ago", metavar="TIME"),
             option("--group", "the group that is chosen", Noun.GROUP),
             choice("--theme", "colours of a picture", _THEMES, "dark"),
             flag("--ascii", "draw with ASCII alone"),

@@ -134,6 +134,7 @@ class _Owner:
         # The HTTP server is heavy; clients never load it.
         from srshell.fabric.access import read_access, shared_socket
         from srshell.fabric.control_server import ControlServer, listening_socket
+        from srshell.fabric.recorder import Recorder
         from srshell.site.rundir import run_directory, socket_path
 
         settings = self._settings
@@ -170,7 +171,9 @@ class _Owner:
             sys.stdout.write(f"owner of {place.directory}, process {os.getpid()}, at {path}\n")
             sys.stdout.flush()
         _tell_starter(settings, "ready")
+        recording = asyncio.create_task(Recorder(self._session, place).run())
         await self._ending.wait()
+        recording.cancel()
         place.owner_card.unlink(missing_ok=True)
         await server.close()
         if self._stopped is None:

@@ -60,6 +60,11 @@ class FabricPlace:
         """One directory for each virtual machine."""
         return self.directory / "machines"
 
+    @property
+    def recording(self) -> Path:
+        """What the fabric looked like, for `srshell dash --replay`."""
+        return self.directory / "recording.jsonl"
+
     def make(self) -> None:
         """Make the directory, for its user alone.
 

@@ -18,7 +18,8 @@ from srshell.model.errors import SrError
 from srshell.model.inventory import Job, JobState, Step, StepState
 from srshell.model.report import CheckRow, PlanReport, RoleChange, StepRow
 from srshell_tui import wizard as wizards
-from srshell_tui.scene import couples
+from srshell_tui.reel import Reel
+from srshell_tui.scene import Tape, couples
 from srshell_tui.screens import draw
 from srshell_tui.screens.sheets import draw_help, draw_page
 from srshell_tui.screens.wizard import draw_wizard
@@ -70,6 +71,20 @@ def stranger() -> FabricView:
     view = lose(sync(), "the owner ended", NOW + 30)
     other = states.picture(info=states.info(identity="e" * 32))
     return hear(view, other, NOW + 40)
+
+
+def reel(count: int) -> Reel:
+    """A recording, a frame each second; something happens in the sixth."""
+    first, *rest = states.running(states.picture(events=states.EVENTS[:2]), seconds=count)
+    frames = [first, *rest][:count]
+    if count > 5:
+        frames[5] = attrs.evolve(frames[5], events=states.EVENTS[2:3])
+    return Reel(tuple(frames))
+
+
+def replayed() -> FabricView:
+    """A moment of the past, in which all was well."""
+    return reel(10).view_at(6)
 
 
 def many() -> FabricView:
@@ -198,6 +213,7 @@ def pictures() -> dict[str, Draw]:
     return found | _ODD
 
 
+TAPE = Tape(2 / 3, 7, 10, NOW, NOW + 9)
 _ODD: dict[str, Draw] = {
     "overview-many-80x24": lambda: screen(
         many, "overview", "80x24", cursors={"overview": "Grp030"}, sort="name"
@@ -224,6 +240,13 @@ _ODD: dict[str, Draw] = {
     "overview-alone-100x20": lambda: screen(alone, "overview", "100x20"),
     "overview-alone-30x6": lambda: screen(alone, "overview", "30x6"),
     "overview-alone-200x60": lambda: screen(alone, "overview", "200x60"),
+    "overview-replayed-80x24": lambda: screen(replayed, "overview", "80x24", tape=TAPE),
+    "group-replayed-140x40": lambda: screen(
+        replayed, "group", "140x40", tape=attrs.evolve(TAPE, playing=True, speed=10.0)
+    ),
+    "help-replayed-80x40": lambda: draw_help(
+        states.scene(replayed(), "group", 80, 40, tape=TAPE), 0, "replay"
+    ),
     "help-80x24": lambda: help_page("80x24"),
     "help-read-only-140x40": lambda: help_page("140x40", read_only=True),
     "page-refused-80x24": answer,

@@ -258,5 +258,5 @@ def scene(view: FabricView, screen: str = "overview", width: int = 80, height: i
     looks = {field.name for field in attrs.fields(Look)}
     look = Look(screen, **{"group": "PriRG", **{k: v for k, v in changes.items() if k in looks}})
     rest = {k: v for k, v in changes.items() if k not in looks}
-    now = rest.pop("now", view.heard or NOW) if view.live else view.since + 7
+    now = rest.pop("now", view.heard or NOW) if view.told else view.since + 7
     return Scene(view, look, now, width, height, **rest)

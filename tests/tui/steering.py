@@ -14,6 +14,7 @@ from srshell.model.inventory import Job, JobState
 from srshell.model.report import JobReport, encode
 from srshell_tui.app import Dashboard
 from srshell_tui.options import Options
+from srshell_tui.reel import Reel
 from srshell_tui.scene import Look
 from srshell_tui.sheet import Sheet
 from srshell_tui.store import FabricView
@@ -60,6 +61,13 @@ def dashboard(
         attrs.evolve(OPTIONS, **options), view=view, look=look, clock=lambda: states.NOW + 30
     )
     app.client = cast("FabricClient", client or TableClient())
+    return app
+
+
+def replay(reel: Reel, client: TableClient) -> Dashboard:
+    """A dashboard that shows the end of a recording."""
+    app = Dashboard(attrs.evolve(OPTIONS, reel=reel))
+    app.client = cast("FabricClient", client)
     return app
 
 

@@ -16,6 +16,7 @@ import pytest
 
 import srshell
 from srshell.fabric.sync_client import SyncFabric
+from srshell_tui.reel import read_past
 
 COLUMNS, LINES = 80, 24
 #: How long something may take to be seen, in seconds.
@@ -176,6 +177,22 @@ def test_a_terminal_that_stops_reading_holds_nothing_up(
     terminal.process.expect(pexpect.EOF)
     terminal.process.wait()
     assert terminal.process.exitstatus == 0
+
+
+def test_the_owner_keeps_what_it_looked_like(fabric: SyncFabric, place: Path) -> None:
+    """The failover that a person carried out above can be seen again, without an owner."""
+    assert fabric.info().owner_pid
+    kept = read_past(place / "fabric" / "recording.jsonl")
+    primaries = [
+        {row.name for row in kept.view_at(index).status.values() if row.is_primary}
+        for index in range(len(kept.frames))
+    ]
+    assert {"RecRG"} in primaries
+    terminal = Terminal(_dash(place, "--replay", "--at", "0s"))
+    terminal.see("REPLAY, not the present", "PriRG>RecRG", "paused")
+    terminal.type("F")
+    terminal.see("SR9011")
+    terminal.process.close(force=True)
 
 
 def _lines(path: Path) -> int:

@@ -24,6 +24,7 @@ from srshell_tui.options import (
     choose_plain,
     choose_theme,
 )
+from srshell_tui.reel import Reel, read_past, read_reel
 from srshell_tui.shot import Shot, parse_size
 
 
@@ -65,14 +66,27 @@ def _options(call: Call, around: Surroundings) -> Options:
     )
 
 
+def _past(call: Call, around: Surroundings) -> Reel:
+    """The recording that is meant: a file, or what the owner of the fabric has kept."""
+    recording = call.arguments.get("recording")
+    return read_reel(Path(str(recording))) if recording else read_past(around.place.recording)
+
+
 def _dash(call: Call, around: Surroundings) -> int:
     """Watch until the person quits."""
     options = _options(call, around)
+    given = call.arguments
+    if given.get("replay") or given.get("at") or given.get("recording"):
+        at = given.get("at")
+        options = attrs.evolve(options, reel=_past(call, around), at=str(at) if at else "")
     # Textual reads standard input and writes to standard error.
     terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     if call.arguments.get("plain") or choose_plain(os.environ, terminal=terminal):
-        from srshell_tui.plain import PlainDashboard  # noqa: PLC0415 - without Textual
+        from srshell_tui.plain import PlainDashboard, tell_past  # noqa: PLC0415 - without Textual
 
+        if options.reel is not None:
+            moment = options.reel.moment_of(options.at) if options.at else options.reel.begin_unix
+            return tell_past(options.reel, moment, options)
         return asyncio.run(PlainDashboard(options).run())
     # Textual reads these when it is imported: nothing moves by itself.
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
@@ -93,11 +107,16 @@ def _shot(call: Call, around: Surroundings) -> int:
         ascii_only=bool(given.get("ascii")),
     )
     shot = Shot(str(given["screen"]), width, height, str(given.get("group", "")))
+    view = None
+    if at := given.get("at"):
+        reel = _past(call, around)
+        view = reel.view_at(reel.index_at(reel.moment_of(str(at))))
     text = take(
         shot,
         Path(str(recording)) if recording else None,
         Path(str(output)) if output else None,
         options,
+        view,
     )
     sys.stdout.write(text)
     return Exit.OK

@@ -39,6 +39,7 @@ from srshell_tui.link import Heard, Link, LinkMessage, Lost, Seeking
 from srshell_tui.options import MONO, Options
 from srshell_tui.page_sheet import PageSheet
 from srshell_tui.palette import FabricProvider
+from srshell_tui.player import Player
 from srshell_tui.scene import Look
 from srshell_tui.sheet import Sheet
 from srshell_tui.store import Contact, FabricView, Gap, forget, hear, lose, seek
@@ -52,6 +53,8 @@ _BACKLOG_MAX: Final = 2
 _OWED_SECONDS: Final = 0.1
 _PERIOD_SECONDS_MIN: Final = 0.25
 _PERIOD_SECONDS_MAX: Final = 8.0
+#: How often a replay that plays shows what came next, in seconds.
+_REPLAY_SECONDS: Final = 0.25
 
 
 class Dashboard(App[int], inherit_bindings=False):
@@ -86,6 +89,10 @@ class Dashboard(App[int], inherit_bindings=False):
             clock: tells the time, in Unix seconds.
         """
         super().__init__(ansi_color=None)
+        self.player = player_of(options)
+        if self.player is not None:
+            view, clock = self.player.view, self._replayed
+            options = attrs.evolve(options, read_only=True)
         self.options = options
         self.clock = clock
         self.client = FabricClient(
@@ -114,6 +121,9 @@ class Dashboard(App[int], inherit_bindings=False):
         if self._listening:
             self.listen()
             self.set_interval(1.0, self.redraw)
+        elif self.player is not None:
+            self.set_interval(_REPLAY_SECONDS, self._play_on)
+        if self._listening or self.player is not None:
             # Who ends it from elsewhere gets the terminal back as it was.
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
 
@@ -202,6 +212,8 @@ class Dashboard(App[int], inherit_bindings=False):
     def run_line(self, line: str) -> None:
         """Do what a command line says: show a page, or open a wizard for what changes something."""
         try:
+            if self.player is not None:
+                raise SrError.make("SR9011", facts=f"not asked: {line}")
             call = parse_line(line)
             if call.spec.name == "plan":
                 inner = parse_words(list(_words(call.arguments["command"])))
@@ -236,7 +248,8 @@ class Dashboard(App[int], inherit_bindings=False):
     def open_wizard(self, wizard: Wizard) -> None:
         """Let the person go the way of a change; refused in a read-only session."""
         if self.options.read_only:
-            error = SrError.make("SR9003", facts=f"{wizard.title} changes the fabric")
+            facts = f"{wizard.title} changes the fabric"
+            error = SrError.make("SR9011" if self.player else "SR9003", facts=facts)
             self.push_screen(PageSheet(wizard.title, error_page(error)))
             return
         self.message = ""
@@ -271,6 +284,49 @@ class Dashboard(App[int], inherit_bindings=False):
                 return [*view.groups, *view.arrays, *view.volumes, *view.vms]
             case _:
                 return []
+
+    # --- the past ---------------------------------------------------------------------------
+
+    def _replayed(self) -> float:
+        """The clock of a replay."""
+        assert self.player is not None, "only a replay asks"
+        return self.player.moment
+
+    def _play_on(self) -> None:
+        """Show what came next."""
+        if self.player is not None and self.player.playing:
+            self.player.tick(_REPLAY_SECONDS)
+            self.view = self.player.view
+
+    def action_replay(self, what: str, amount: float = 0) -> None:
+        """A key of the replay."""
+        player = self.player
+        if player is None:
+            return
+        match what:
+            case "play":
+                player.play_or_pause()
+            case "step":
+                player.step(int(amount))
+            case "jump":
+                player.jump(amount)
+            case "event":
+                player.to_event(int(amount))
+            case _:
+                player.pace(int(amount))
+        self.message = ""
+        self.view = player.view
+
+    def show_moment(self, text: str) -> None:
+        """Show the moment that a person typed."""
+        if self.player is None:
+            return
+        try:
+            self.player.jump(self.player.reel.moment_of(text) - self.player.moment)
+        except SrError as error:
+            self.say(str(error))
+            return
+        self.view = self.player.view
 
     # --- keys of every screen -----------------------------------------------------------------
 
@@ -309,6 +365,20 @@ class Dashboard(App[int], inherit_bindings=False):
             self.say(f"not written: {error.strerror}")
             return
         self.say(f"written: {base.absolute()}.txt and .svg")
+
+
+def player_of(options: Options) -> Player | None:
+    """The replay that was asked for.
+
+    Raises:
+        SrError: SR0005, the moment cannot be read.
+    """
+    if options.reel is None:
+        return None
+    player = Player(options.reel)
+    if options.at:
+        player.go_to(options.reel.moment_of(options.at))
+    return player
 
 
 def _words(value: object) -> Sequence[str]:

@@ -77,6 +77,17 @@ class Board(Sheet, inherit_bindings=False):
         Binding("plus", "app.pace(0.5)", show=False),
         Binding("minus", "app.pace(2.0)", show=False),
         Binding("q", "app.quit", show=False),
+        # Of a replay; anywhere else they do nothing.
+        Binding("space", "app.replay('play')", show=False),
+        Binding("left", "app.replay('step', -1)", show=False),
+        Binding("right", "app.replay('step', 1)", show=False),
+        Binding("left_curly_bracket", "app.replay('jump', -60)", show=False),
+        Binding("right_curly_bracket", "app.replay('jump', 60)", show=False),
+        Binding("n", "app.replay('event', 1)", show=False),
+        Binding("N", "app.replay('event', -1)", show=False),
+        Binding("less_than_sign", "app.replay('pace', -1)", show=False),
+        Binding("greater_than_sign", "app.replay('pace', 1)", show=False),
+        Binding("T", "moment", show=False),
     ]
 
     def __init__(self, look: Look) -> None:
@@ -210,6 +221,11 @@ class Board(Sheet, inherit_bindings=False):
         """Ask for a command."""
         self.line.open("command", "a command, as after srshell in a shell")
 
+    def action_moment(self) -> None:
+        """Ask for the moment that a replay is to show."""
+        if self.dashboard.player is not None:
+            self.line.open("moment", "12:01:07, 2026-03-02 12:01, or how long before the end: 5m")
+
     def action_help(self) -> None:
         """What this screen is, and its keys."""
         self.dashboard.push_screen(HelpSheet(self.look))
@@ -227,6 +243,8 @@ class Board(Sheet, inherit_bindings=False):
         if kind == "find":
             self.look = self.look.filtered(text)
             self.redraw()
+        elif kind == "moment":
+            self.dashboard.show_moment(text.strip())
         elif text.strip():
             self.dashboard.run_line(text)
 

@@ -13,12 +13,20 @@ import attrs
 from srshell.model.errors import SrError
 from srshell_tui.options import Options
 from srshell_tui.shot import Shot, drawing_of, read_recording, watch_living
+from srshell_tui.store import FabricView
 from srshell_tui.text import to_ascii
 
 
-def take(shot: Shot, recording: Path | None, output: Path | None, options: Options) -> str:
-    """Take the picture; its text, or where it was written."""
-    view = read_recording(recording) if recording else asyncio.run(watch_living(options))
+def take(
+    shot: Shot,
+    recording: Path | None,
+    output: Path | None,
+    options: Options,
+    view: FabricView | None = None,
+) -> str:
+    """Take the picture, of a view if one is given; its text, or where it was written."""
+    if view is None:
+        view = read_recording(recording) if recording else asyncio.run(watch_living(options))
     if output is not None and output.suffix == ".svg":
         # The application is not needed for text, and takes its time to load.
         from srshell_tui.portrait import svg_of  # noqa: PLC0415

@@ -13,16 +13,25 @@ import attrs
 
 from srshell_tui.scene import Scene
 from srshell_tui.store import Contact
-from srshell_tui.text import Drawing, Line, Piece, Span, Tone, ends, fit, spans
+from srshell_tui.text import Drawing, Line, Piece, Span, Tone, bar, ends, fit, spans
 
 #: A key and what it does.
 Key = tuple[str, str]
+_DAY_SECONDS = 86400.0
 
 #: Tones of a screen whose owner is gone.
 _PAST = {
     Tone.PLAIN: Tone.UNKNOWN, Tone.OK: Tone.UNKNOWN, Tone.WORKING: Tone.UNKNOWN,
     Tone.SOURCE: Tone.UNKNOWN, Tone.DESTINATION: Tone.UNKNOWN,
 }  # fmt: skip
+#: Tones of a replay: what was good then is not promised for now.
+_REPLAYED = {Tone.OK: Tone.UNKNOWN, Tone.WORKING: Tone.UNKNOWN}
+
+#: What can be pressed in a replay, on every screen.
+_REPLAY_KEYS: tuple[Key, ...] = (
+    ("space", "play"), ("← →", "step"), ("{ }", "minute"), ("n N", "event"), ("< >", "speed"),
+    ("T", "time"), ("1-5", "screens"), ("?", "help"), ("q", "quit"),
+)  # fmt: skip
 
 
 @attrs.frozen
@@ -41,6 +50,8 @@ def contact_span(scene: Scene) -> Span:
     match view.contact:
         case Contact.LIVE:
             return "● connected", Tone.OK
+        case Contact.PAST:
+            return "■ REPLAY, not the present", Tone.ERROR
         case Contact.CONNECTING:
             return "○ connecting", Tone.UNKNOWN
         case Contact.STRANGER:
@@ -62,7 +73,8 @@ def top(scene: Scene, path: Sequence[str], *more: Piece) -> Line:
     crumbs: list[Piece] = [(" srshell ", Tone.BOLD)]
     for crumb in path:
         crumbs += [("→ ", Tone.DIM), (f"{crumb} ", Tone.BOLD)]
-    clock = time.strftime("%H:%M", time.localtime(scene.now))
+    past = scene.view.contact is Contact.PAST
+    clock = time.strftime("%Y-%m-%d %H:%M:%S" if past else "%H:%M", time.localtime(scene.now))
     read_only: list[Piece] = [("read-only  ", Tone.WARNING)] if scene.read_only else []
     return ends([*crumbs, *more], [*read_only, contact_span(scene), f"  {clock} "], scene.width)
 
@@ -85,6 +97,8 @@ def message_line(scene: Scene) -> Line:
     view = scene.view
     if scene.message:
         return fit(spans((f" {scene.message}", Tone.BOLD)), scene.width)
+    if view.contact is Contact.PAST:
+        return _tape_line(scene)
     if view.contact is Contact.STRANGER:
         text = f" fabric {view.stranger[:8]} answers in place of the one shown: a follow it  q quit"
         return fit(spans((text, Tone.WARNING)), scene.width)
@@ -94,6 +108,26 @@ def message_line(scene: Scene) -> Line:
     return fit(spans((f" {view.note}", Tone.DIM)) if view.note else (), scene.width)
 
 
+def _tape_line(scene: Scene) -> Line:
+    """Where a replay is on its recording."""
+    tape = scene.tape
+    if tape is None:
+        return fit(
+            spans((" PAST: this is how it was, and acts on nothing", Tone.ERROR)), scene.width
+        )
+    day = "%H:%M:%S" if tape.end_unix - tape.begin_unix < _DAY_SECONDS else "%m-%d %H:%M"
+    begin, end = (
+        time.strftime(day, time.localtime(unix)) for unix in (tape.begin_unix, tape.end_unix)
+    )
+    how = f"playing {tape.speed:g}x" if tape.playing else f"paused {tape.speed:g}x"
+    right = f" {end}  {tape.number}/{tape.count} {how} "
+    room = max(scene.width - len(begin) - len(right) - 8, 4)
+    return fit(
+        spans((" PAST", Tone.ERROR), f" {begin} ", (bar(tape.share, room), Tone.WARNING), right),
+        scene.width,
+    )
+
+
 def compose(scene: Scene, first: Sequence[Line], body: Body, keys: Sequence[Key]) -> Drawing:
     """A whole screen."""
     room = max(scene.height - len(first) - 2, 0)
@@ -101,7 +135,9 @@ def compose(scene: Scene, first: Sequence[Line], body: Body, keys: Sequence[Key]
     middle = [*standing, *(fit(line, scene.width) for line in body.lines[:room])]
     if not scene.view.live:
         # What was said by an owner that is gone must not look like the present, at no place.
-        middle = [tuple((t, _PAST.get(tone, tone)) for t, tone in line) for line in middle]
+        tones = _REPLAYED if scene.view.told else _PAST
+        middle = [tuple((t, tones.get(tone, tone)) for t, tone in line) for line in middle]
+    keys = _REPLAY_KEYS if scene.view.contact is Contact.PAST else keys
     middle += [fit((), scene.width)] * (room + len(standing) - len(middle))
     lines = (upper, *middle, message_line(scene), keys_line(keys, scene.width))
     cursor = None

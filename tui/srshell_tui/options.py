@@ -14,6 +14,7 @@ import attrs
 
 from srshell.fabric.launch import OwnerOptions
 from srshell.fabric.place import FabricPlace
+from srshell_tui.reel import Reel
 
 #: Themes: true colour, the terminal's own sixteen, none.
 DARK: Final = "sr-dark"
@@ -38,6 +39,8 @@ class Options:
     period_seconds: float = 1.0
     mouse: bool = False
     record: Path | None = None  #: frames are written there as they come
+    reel: Reel | None = None  #: a recording to be shown instead of the living fabric
+    at: str = ""  #: the moment of it that is shown first; empty: the last one
 
 
 def choose_theme(wanted: str | None, environment: Mapping[str, str]) -> str:

@@ -30,6 +30,7 @@ from srshell.model.report import encode
 from srshell_tui.frame import fabric_name
 from srshell_tui.link import Heard, Link, LinkMessage, Lost, Seeking
 from srshell_tui.options import Options
+from srshell_tui.reel import Reel
 from srshell_tui.scene import Couple, Look, Scene, couples
 from srshell_tui.screens.parts import progress_text
 from srshell_tui.store import Contact, FabricView, Gap, forget, hear, lose, seek
@@ -87,6 +88,21 @@ def changes(before: FabricView, after: FabricView) -> Iterator[str]:
             yield f"job {number}, {job.command}: {job.state.value}{ended}"
 
 
+def tell_past(reel: Reel, from_unix: float, options: Options, out: TextIO | None = None) -> int:
+    """Tell a recording in lines, each with its own time, from a moment to its end."""
+    writer = PlainDashboard(options, out or sys.stdout)
+    index = reel.index_at(from_unix)
+    view = reel.view_at(index)
+    writer.say("replay: the past, not the present", view.unix)
+    for text in summary(view, view.unix):
+        writer.say(text, view.unix)
+    for number in range(index + 1, len(reel.frames)):
+        before, view = view, reel.view_at(number)
+        for text in changes(before, view):
+            writer.say(text, view.unix)
+    return 0
+
+
 def _contact(view: FabricView) -> str:
     """How the owner is, in a sentence."""
     match view.contact:
@@ -94,7 +110,7 @@ def _contact(view: FabricView) -> str:
             return f"connected. {view.note}".rstrip(". ")
         case Contact.STRANGER:
             return f"another fabric ({view.stranger[:8]}) answers; type accept to follow it"
-        case Contact.LOST | Contact.CONNECTING:
+        case Contact.LOST | Contact.CONNECTING | Contact.PAST:
             return f"owner lost: {view.problem}. Sites go on replicating; retrying for ever"
 
 
@@ -117,12 +133,13 @@ class PlainDashboard:
     out: TextIO = attrs.field(factory=lambda: sys.stdout)
     view: FabricView = attrs.Factory(FabricView)
 
-    def say(self, text: str) -> None:
-        """Write a line with its time."""
+    def say(self, text: str, unix: float | None = None) -> None:
+        """Write a line with its time: now, unless it is of another moment."""
         line = printable(text)
         if self.options.ascii_only:
             line = to_ascii(((line, Tone.PLAIN),))[0][0]
-        self.out.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        moment = time.strftime("%H:%M:%S", time.localtime(unix))
+        self.out.write(f"{moment} {line}\n")
         self.out.flush()
 
     async def run(self) -> int:

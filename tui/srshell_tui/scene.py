@@ -66,6 +66,19 @@ class Look:
 
 
 @attrs.frozen
+class Tape:
+    """Where a replay is on its recording."""
+
+    share: float  #: between 0, its beginning, and 1
+    number: int  #: of the frame, from 1
+    count: int
+    begin_unix: float
+    end_unix: float
+    playing: bool = False
+    speed: float = 1.0
+
+
+@attrs.frozen
 class Scene:
     """What a screen is drawn from."""
 
@@ -76,6 +89,7 @@ class Scene:
     height: int = 24
     read_only: bool = False
     message: str = ""  #: one line for the person, above the keys
+    tape: Tape | None = None  #: of a replay
 
     @property
     def wide(self) -> bool:

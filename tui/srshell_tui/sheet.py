@@ -58,6 +58,7 @@ class Sheet(Screen[None], inherit_bindings=False):
             height=self.size.height,
             read_only=dashboard.options.read_only,
             message=dashboard.message,
+            tape=dashboard.player.tape if dashboard.player else None,
         )
 
     @abstractmethod

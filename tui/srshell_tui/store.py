@@ -36,6 +36,7 @@ class Contact(StrEnum):
     LIVE = "connected"
     LOST = "owner lost"
     STRANGER = "another fabric"  # it answers in place of the one that was watched
+    PAST = "replay"  # nobody is listened to: this is how it was
 
 
 class Gap(Exception):
@@ -71,13 +72,18 @@ class FabricView:
         """Whether the owner is heard."""
         return self.contact is Contact.LIVE
 
+    @property
+    def told(self) -> bool:
+        """Whether values are what was said at the moment that is shown."""
+        return self.contact in {Contact.LIVE, Contact.PAST}
+
     def as_of(self, row: GroupStatus) -> float:
         """The moment, by the owner's clock, that a row speaks of."""
         return row.as_of or self.unix
 
     def fresh(self, row: GroupStatus) -> bool:
-        """Whether a row may be shown as the present."""
-        return self.live and self.unix - self.as_of(row) <= FRESH_SECONDS
+        """Whether a row may be shown as the present of the moment that is shown."""
+        return self.told and self.unix - self.as_of(row) <= FRESH_SECONDS
 
 
 def hear(view: FabricView, frame: Frame, now: float) -> FabricView:

@@ -106,6 +106,11 @@ SR9010 error: {command} is for the role {needed}.
           role that each command needs.
     mend  srshell info
 
+SR9011 error: A replay shows the past and acts on nothing.
+    rule  what is shown of the past is not the present
+    why   The fabric is as it is now, whatever the screen shows. Leave the replay to ask or act.
+    mend  srshell dash
+
 SR9101 warning: The volume {volume} is in no group: what {vm} writes is not replicated.
     rule  a machine is protected by the group of its volume
     why   Put the volume into a group and enable replication.
@@ -229,6 +234,26 @@ SR9302 error: The site of {array} is held.
 SR9303 event: The site of {array} was started.
     rule  an array is served by its site process
     why   It read its pools and its replicas.
+
+SR9801 error: {file} is not written as a lab is.
+    rule  a lab is a title, goal, minutes, a story, numbered tasks, and a desk that checks them
+    why   The facts say where it differs. `srshell lab new` makes one to begin with.
+    mend  srshell lab new mine
+
+SR9802 error: No lab has been begun.
+    rule  tasks, checks and hints belong to the lab that was begun last
+    why   A lab is begun with `srshell lab start NUMBER`; that makes its sandbox.
+    mend  srshell lab list
+
+SR9803 error: The answer key of lab {lab} is not here.
+    rule  answer keys are kept apart from what students get
+    why   They are in the source tree, not in the package.
+    mend  srshell lab list
+
+SR9804 error: The notebook {file} cannot be run again.
+    rule  a grade is what a student's notebook reaches when it is run again under other seeds
+    why   The facts say what stopped it.
+    mend  srshell lab list
 
 SR9900 event: A fault was injected: {fault}.
     rule  faults are injected in sandboxes

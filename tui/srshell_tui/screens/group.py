@@ -255,7 +255,7 @@ def _users(scene: Scene, couple: Couple, width: int) -> list[Line]:
         return []
     lines = [rule("Virtual machines", width)]
     for vm in machines:
-        doubt = "" if scene.view.live else "?"
+        doubt = "" if scene.view.told else "?"
         text = f" {cell(vm.name, 12)} {vm.state}{doubt} on {vm.array}, {vm.volume}"
         lines.append(fit(spans(f"{text}, {vm.written_records}{doubt} records"), width))
     return lines

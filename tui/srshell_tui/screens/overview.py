@@ -77,13 +77,13 @@ def _summary(scene: Scene) -> Line:
         ReplicationHealth.NOT_APPLICABLE,
     )  # fmt: skip
     health = health_span(worst)
-    if not view.live:
+    if not view.told:
         health = (f"{health[0]}?", Tone.UNKNOWN)
     count = f" ({counts[worst]})" if worst in {
         ReplicationHealth.CRITICAL, ReplicationHealth.WARNING} else ""  # fmt: skip
     rates = [flow.bytes_per_second for flow in view.flows.values()]
     known = [rate for rate in rates if rate is not None]
-    writes = rate_text(sum(known)) if known and view.live else UNKNOWN
+    writes = rate_text(sum(known)) if known and view.told else UNKNOWN
     return fit(
         spans(
             " HEALTH ",
@@ -100,7 +100,7 @@ def _summary(scene: Scene) -> Line:
 def _worst_rpo(scene: Scene, found: tuple[Couple, ...]) -> str:
     """The largest recovery point of all groups that are protected; a dash when one is unknown."""
     points = [couple.source.rpo_seconds for couple in found if couple.other]
-    if not points or not scene.view.live or any(point is None for point in points):
+    if not points or not scene.view.told or any(point is None for point in points):
         return UNKNOWN
     return duration(max(point for point in points if point is not None))
 
@@ -121,7 +121,7 @@ def _arrays(scene: Scene) -> list[Line]:
         site = sites.get(array.name)
         state = site.state if site else UNKNOWN
         tone = SITE_TONES.get(state, Tone.UNKNOWN)
-        word, tone = marked(tone, state) if scene.view.live else (f"{state}?", Tone.UNKNOWN)
+        word, tone = marked(tone, state) if scene.view.told else (f"{state}?", Tone.UNKNOWN)
         used, free = _usage(array)
         cells: list[Piece] = [array.name, array.site, array.peer or UNKNOWN, (word, tone)]
         cells += [f"{bar(used, 8)} {round(100 * used):>2}%", size(free)]

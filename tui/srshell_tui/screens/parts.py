@@ -84,7 +84,7 @@ def job_lines(scene: Scene, width: int, count: int) -> list[Line]:
     jobs = sorted(scene.view.jobs.values(), key=lambda job: job.id, reverse=True)
     for job in jobs[:count]:
         word, tone = marked(JOB_TONES[job.state], job.state.value)
-        word += "" if scene.view.live or has_ended(job) else "?"
+        word += "" if scene.view.told or has_ended(job) else "?"
         text = f" {job.id:>4} {cell(job.command, width - 19)} "
         lines.append(fit(spans(text, (word, tone)), width))
     return lines
@@ -94,7 +94,7 @@ def machine_lines(scene: Scene, width: int) -> list[Line]:
     """The machines under a heading."""
     lines = [rule("Virtual machines", width)]
     for vm in scene.view.vms.values():
-        doubt = "" if scene.view.live else "?"
+        doubt = "" if scene.view.told else "?"
         text = f" {cell(vm.name, 12)} {cell(vm.state + doubt, 9)} {cell(vm.array, 10)} {vm.volume}"
         lines.append(fit(spans(text), width))
     if not scene.view.vms:

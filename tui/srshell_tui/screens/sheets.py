@@ -8,6 +8,7 @@ from srshell.fabric.pages import Page
 from srshell_tui.frame import Body, Key, compose, top
 from srshell_tui.scene import Scene
 from srshell_tui.screens.wizard import page_lines
+from srshell_tui.store import Contact
 from srshell_tui.text import Drawing, Line, Tone, cell, fit, rule, spans, wrap
 
 _KEYS: tuple[Key, ...] = (("↑ ↓", "scroll"), ("x", "export"), ("esc", "back"))
@@ -38,6 +39,12 @@ CHANGING: Final[tuple[Key, ...]] = (
     ("K", "resolve a split brain"), ("X", "tear down"), ("P", "provision volumes for a pair"),
     ("v", "verify (changes nothing)"),
 )  # fmt: skip
+#: Keys of a replay, in place of those that change something.
+REPLAYING: Final[tuple[Key, ...]] = (
+    ("space", "let time go on, or stop it"), ("← →", "one frame back or on"),
+    ("{ }", "one minute back or on"), ("N n", "to the event before or after"),
+    ("< >", "slower, faster"), ("T", "to a time: 12:01:07, 2026-03-02 12:01, 5m before the end"),
+)  # fmt: skip
 
 
 def draw_page(scene: Scene, title: str, page: Page, scroll: int) -> Drawing:
@@ -56,7 +63,10 @@ def draw_help(scene: Scene, scroll: int, link: str) -> Drawing:
     lines += [fit(spans(f" {part}"), width) for part in wrap(ABOUT[screen], width - 2)]
     lines.append(rule("Keys", width))
     lines += [_key_line(key, width) for key in EVERYWHERE]
-    if not scene.read_only:
+    if scene.view.contact is Contact.PAST:
+        lines.append(rule("The replay: the past, which acts on nothing", width))
+        lines += [_key_line(key, width) for key in REPLAYING]
+    elif not scene.read_only:
         lines.append(rule("What changes something: a plan first, then a name to type", width))
         lines += [_key_line(key, width) for key in CHANGING]
     lines += [rule("Link", width), fit(spans(f" {link}"), width)]
