@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from srshell.fabric.calls import Call
     from srshell.model.errors import SrError
     from srshell_magics.bridge import Bridge
+    from srshell_magics.lab_magic import LabMagic
 
 _HELP = frozenset({"-h", "--help"})
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class Console:
     shell: InteractiveShell
     settings: SRShell
     connection: Connection = attrs.Factory(Connection)
+    _lab_magic: LabMagic | None = attrs.field(default=None, init=False)
 
     def run(self, magic: Magic, line: str, names: Mapping[str, object]) -> object:
         """Carry out what was typed after a magic.
@@ -237,9 +239,20 @@ class Console:
         if name not in HERE:
             facts = "it is a process of its own; IPython runs it from a line that begins with !"
             raise SrError.make("SR0108", facts=facts, mend=f"srshell {name}", option=name)
+        if name.startswith("lab "):
+            return self._labs.run(call)
         if name == "stop":
             return self._stop(keep_sites=bool(call.arguments.get("keep_sites")))
         return self._attach(None, call.arguments)
+
+    @property
+    def _labs(self) -> LabMagic:
+        """The labs of this shell, once one is begun."""
+        if self._lab_magic is None:
+            from srshell_magics.lab_magic import LabMagic
+
+            self._lab_magic = LabMagic(self.connection)
+        return self._lab_magic
 
     def _fabric(self, words: list[str]) -> object:
         """`%fabric`: show, start, attach or stop the fabric that this shell speaks to."""

@@ -27,6 +27,9 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "EnableReport", "GroupReport", "GroupStatus", "GroupsReport", "RefreshReport",
         "StatusReport", "VmRow",
     ),
+    "srshell.model.report.labs": (
+        "LabCheckReport", "LabGradesReport", "LabNote", "LabReport", "LabsReport",
+    ),
     "srshell.model.report.running": (
         "EventsReport", "JobReport", "JobsReport", "NbdExport", "PlanReport", "ResolveReport",
         "RoleChange", "TeardownReport", "Verification", "VmReport", "VmsReport",

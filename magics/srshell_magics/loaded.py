@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 NAMES = (
     "addvm", "arrays", "branch", "branches", "classify", "discover", "enable", "events", "explain",
     "fabric", "failback", "failover", "fault", "group", "groups", "identify", "info", "job", "jobs",
-    "manage-pool", "manage_pool", "nbd", "pair", "pairs", "plan", "pools", "prepare", "provision",
-    "refresh", "rename", "resolve", "restart", "resume", "rmvm", "sr", "status", "suspend",
-    "teardown", "unpair", "verify", "vm", "vms", "volume", "volumes", "wait", "why",
+    "lab", "manage-pool", "manage_pool", "nbd", "pair", "pairs", "plan", "pools", "prepare",
+    "provision", "refresh", "rename", "resolve", "restart", "resume", "rmvm", "sr", "status",
+    "suspend", "teardown", "unpair", "verify", "vm", "vms", "volume", "volumes", "wait", "why",
 )  # fmt: skip
 
 

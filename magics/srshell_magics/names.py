@@ -32,6 +32,8 @@ class Magic:
         """What was typed after the magic, as words of the registry."""
         if self.prefix == ():
             return list(typed[1:] if typed[:1] == ["srshell"] else typed)
+        if self.name == "lab" and not typed:
+            return ["lab", "list"]
         if self.name in _NOUNS and not typed:
             return [f"{self.name}s"]
         if self.name == "group" and f"group {typed[0]}" not in COMMANDS and typed[0] != "-h":
@@ -58,7 +60,7 @@ _SPOKEN = re.compile(
 
 
 def _make_magics() -> dict[str, Magic]:
-    magics = {name: Magic(name, (name,)) for name in ("fabric", "plan")}
+    magics = {name: Magic(name, (name,)) for name in ("fabric", "plan", "lab")}
     magics["sr"] = Magic("sr", ())
     for spec in COMMANDS.values():
         if spec.effect is Effect.RUNS:
@@ -75,7 +77,7 @@ def _make_magics() -> dict[str, Magic]:
 MAGICS: dict[str, Magic] = _make_magics()
 
 #: Commands of the command line that a shell carries out itself, through `%sr`.
-HERE = frozenset({"serve", "stop", "plan"})
+HERE = frozenset({"serve", "stop", "plan", *(name for name in COMMANDS if name[:4] == "lab ")})
 
 
 def as_magic(line: str, *, short_names: bool = True) -> str:
@@ -87,7 +89,7 @@ def as_magic(line: str, *, short_names: bool = True) -> str:
     if short_names and first in MAGICS:
         return f"%{rest}"
     spec = COMMANDS.get(first)
-    if spec is not None and spec.effect is Effect.RUNS and first not in HERE:
+    if spec is not None and spec.effect is Effect.RUNS and spec.name not in HERE:
         return f"!{line}"
     return f"%sr{space}{rest}"
 

@@ -76,6 +76,8 @@ def _run(words: list[str]) -> int:
         return Exit.OK
     if "--help" in flags or not rest or rest[0] == "help":
         return _help(rest[1:] if rest[:1] == ["help"] else [])
+    if rest == ["lab"]:
+        rest = ["lab", "list"]
     call = _read(rest)
     if call is None:
         return _help(rest)

@@ -164,6 +164,40 @@ def _writer(arguments: dict[str, Any], _around: Surroundings) -> int:
     return main(str(arguments["rest"][0]))
 
 
+def _lab(name: str) -> Callable[[dict[str, Any], Surroundings], int]:
+    """A lab command; `lab check` says by its exit code what it saw, as a script wants it."""
+
+    def run_it(arguments: dict[str, Any], around: Surroundings) -> int:
+        from srshell.labs.student import Student
+        from srshell.labs.verbs import perform
+        from srshell.model.report import LabCheckReport, LabGradesReport, encode
+
+        student = Student()
+        try:
+            report = perform(student, name, arguments)
+        finally:
+            student.close()
+        if arguments.get("points"):
+            print(f"{float(report):g}", file=around.out)
+        else:
+            show.show_result(encode(report), around)
+        if isinstance(report, LabCheckReport) and not report.passed:
+            undecided = all(row.verdict != "failed" for row in report)
+            return Exit.CRITICAL if undecided else Exit.FAILED
+        if isinstance(report, LabGradesReport):
+            return Exit.FAILED if any(row.problem for row in report) else Exit.OK
+        return Exit.OK
+
+    return run_it
+
+
+def _guest(arguments: dict[str, Any], _around: Surroundings) -> int:
+    """Be a machine that runs a guest."""
+    from srshell.fabric.guests.process import main
+
+    return main(str(arguments["rest"][0]))
+
+
 _PROCESSES: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
     "serve": _serve,
     "stop": _stop,
@@ -176,4 +210,6 @@ _PROCESSES: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
     "prefixes": _prefixes,
     "site": _site,
     "writer": _writer,
+    "guest": _guest,
+    **{name: _lab(name) for name in COMMANDS if name.startswith("lab ")},
 }

@@ -42,6 +42,7 @@ class Noun(StrEnum):
     CODE = "code"
     OBJECT = "object"
     COMMAND = "command"
+    LAB = "lab"
 
 
 class Effect(StrEnum):

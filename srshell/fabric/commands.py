@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
 from srshell.fabric.commands_branches import BRANCHES, TOOLS
+from srshell.fabric.commands_labs import LABS
 from srshell.fabric.commands_operation import MACHINES, PROCESSES, ROLES, WATCHING
 from srshell.fabric.commands_screens import SCREENS
 from srshell.fabric.commands_setup import INVENTORY, PROTECTION, PROVISIONING
@@ -38,6 +39,7 @@ FAMILIES: dict[str, tuple[CommandSpec, ...]] = {
     "branches": BRANCHES,
     "watching": WATCHING,
     "screens": SCREENS,
+    "labs": LABS,
     "processes": PROCESSES,
     "tools": TOOLS,
 }

@@ -10,6 +10,10 @@ from collections.abc import Callable, Sequence
 from srshell.fabric.command_spec import Argument, CommandSpec, Kind, Noun
 from srshell.fabric.commands import COMMANDS, find_command
 
+#: The labs that ship with srshell; a test compares them with the folders.
+LAB_NAMES = (
+    "places", "twins", "groups", "small_log", "millisecond", "failover", "fire", "home",
+)  # fmt: skip
 #: The names that a noun has in this fabric, as far as they are known.
 NamesOf = Callable[[Noun], list[str]]
 
@@ -61,6 +65,8 @@ def _values(argument: Argument, names_of: NamesOf) -> list[str]:
         from srshell.model.codes import CODES
 
         return list(CODES)
+    if argument.noun is Noun.LAB:
+        return list(LAB_NAMES)
     if argument.flags == ("--confirm",):
         return [*names_of(Noun.GROUP), *names_of(Noun.ARRAY)]
     return names_of(argument.noun)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from srshell.fabric.pages.branches import BRANCH_PAGES
 from srshell.fabric.pages.groups import GROUP_PAGES
+from srshell.fabric.pages.labs import LAB_PAGES
 from srshell.fabric.pages.running import RUNNING_PAGES
 from srshell.fabric.pages.storage import STORAGE_PAGES
 from srshell.fabric.pages.words import Page, Report, clean, progress_line
@@ -18,7 +19,7 @@ from srshell.model.printable import printable
 __all__ = ["PAGES", "Page", "Report", "page_of", "printable", "progress_line"]
 
 #: Schema to the function that makes the page.
-PAGES = {**STORAGE_PAGES, **GROUP_PAGES, **RUNNING_PAGES, **BRANCH_PAGES}
+PAGES = {**STORAGE_PAGES, **GROUP_PAGES, **RUNNING_PAGES, **BRANCH_PAGES, **LAB_PAGES}
 
 
 def page_of(report: Report) -> Page:

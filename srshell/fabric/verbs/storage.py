@@ -59,7 +59,7 @@ async def identify(context: Context, *, where: tuple[str, ...]) -> CandidatesRep
 
 
 def _best_pair(candidates: tuple[Candidate, ...]) -> tuple[str, str] | None:
-    """Two places of one kind and block size that fit; on different disks if there are such."""
+    """Two places of one kind and block size that fit, and honour a flush if there are such."""
     fitting = [
         (first, second)
         for first, second in combinations(candidates, 2)
@@ -69,7 +69,12 @@ def _best_pair(candidates: tuple[Candidate, ...]) -> tuple[str, str] | None:
         and not second.problems
         and first.where != second.where
     ]
-    fitting.sort(key=lambda pair: pair[0].device == pair[1].device)
+    fitting.sort(
+        key=lambda pair: (
+            not (pair[0].honours_flush and pair[1].honours_flush),
+            pair[0].device == pair[1].device,
+        )
+    )
     return (fitting[0][0].where, fitting[0][1].where) if fitting else None
 
 
