@@ -56,7 +56,7 @@ check: $(READY)
 
 coverage: $(READY)
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest --numprocesses=auto --maxprocesses=4
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/python -m tests.coverage_bar
 
