@@ -8,7 +8,7 @@ Always true: `srshell.fabric.api` says what holds for every verb.
 from __future__ import annotations
 
 from srshell.fabric.reports import VmCheckReport
-from srshell.fabric.verb import Name, Size, verb
+from srshell.fabric.verb import Name, Place, Size, verb
 from srshell.model.branch import KEEP_DAYS
 from srshell.model.report import (
     EnableReport,
@@ -92,10 +92,17 @@ class RunningVerbs:
         name: str,
         volume: Name,
         *,
-        kind: str = "writer",
+        kind: str | None = None,
         rate: int = 100,
+        memory: Size | None = None,
+        template: Place | None = None,
+        kernel: Place | None = None,
+        initrd: Place | None = None,
+        append: str | None = None,
+        accelerator: str | None = None,
         dry_run: bool = False,
         wait: bool = True,
+        timeout: float | None = None,
     ) -> VmReport:
         """Run a machine on a volume of a primary group; ``rate`` is records a second."""
 

@@ -9,7 +9,7 @@ from srshell.fabric.checks_common import find_volume
 from srshell.fabric.findings import Findings, Verdict, free_name
 from srshell.fabric.snapshot import View
 from srshell.model.errors import SrError
-from srshell.model.inventory import Group, Volume, VolumeKind
+from srshell.model.inventory import Group, Vm, Volume, VolumeKind
 from srshell.model.states import ReplicationState
 
 _S = ReplicationState
@@ -30,6 +30,8 @@ def check_add_vm(view: View, name: str, volume: str) -> Verdict:
     if known is not None:
         if known.volume == volume:
             return findings.verdict(f"machine {name} is on {volume} already")
+        if _follows(view, known, volume):
+            return findings.verdict()
         free = free_name(name, (vm.name for vm in view.snapshot.vms))
         facts = f"it is on {known.volume}, wanted {volume}"
         mend = f"srshell vm add {free} --volume {volume}"
@@ -51,6 +53,15 @@ def check_add_vm(view: View, name: str, volume: str) -> Verdict:
     else:
         _check_side(findings, name, found, group)
     return findings.verdict()
+
+
+def _follows(view: View, vm: Vm, volume: str) -> bool:
+    """Whether the machine's data is on ``volume`` now, after a failover (66)."""
+    old, new = view.snapshot.group_of_volume(vm.volume), view.snapshot.group_of_volume(volume)
+    if old is None or new is None or view.partner(old.name) != new.name:
+        return False
+    twins = dict(zip(old.data, new.data, strict=False))
+    return twins.get(vm.volume) == volume and view.primary_of(old.name) == new.name
 
 
 def _log_is_no_disk(findings: Findings, log: Volume, group: Group | None) -> None:

@@ -61,6 +61,14 @@ def option(
     )
 
 
+def file_option(flag: str, help_text: str, role: Role) -> Argument:
+    """An option that names a file the owner reads; not everybody may have it read any file."""
+    return Argument(
+        _keyword(flag), help_text, flags=(flag,), noun=Noun.PLACE, required=False, metavar="FILE",
+        role=role,
+    )  # fmt: skip
+
+
 def options(
     flag: str,
     help_text: str,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from srshell.fabric.command_parts import (
     choice,
+    file_option,
     flag,
     option,
     optional_word,
@@ -26,8 +27,21 @@ MACHINES = (
         (
             word("name", "name of the machine", metavar="NAME"),
             option("--volume", "its volume", Noun.VOLUME, required=True),
-            choice("--kind", "what runs", ("writer",), "writer"),
+            choice(
+                "--kind",
+                "what runs: a guest, or a process that writes records; when not given, what "
+                "the definition that came with the data says, else a writer",
+                ("writer", "qemu"),
+                None,
+            ),
             option("--rate", "records per second; 0: as fast as it can", kind=Kind.NUMBER),
+            option("--memory", "memory of a guest; 256M when not given", kind=Kind.SIZE),
+            file_option("--template", "a disk image to write to the volume first", Role.ADMIN),
+            file_option("--kernel", "boot this kernel, not the disk", Role.ADMIN),
+            file_option("--initrd", "with this initial RAM disk", Role.ADMIN),
+            option("--append", "and this command line", metavar="TEXT"),
+            choice("--accelerator", "auto asks a probe", ("auto", "kvm", "tcg"), None),
+            option("--timeout", "how long to wait for it", kind=Kind.SECONDS, metavar="SECONDS"),
         ),
         cmdlet="New-SCVirtualMachine",
         step=9,
@@ -335,5 +349,8 @@ PROCESSES = (
                 (rest("rest", "arguments of the site"),), hidden=True, role=Role.ADMIN),
     CommandSpec("writer", "", "Write numbered records; started by the owner", "srshell writer",
                 Effect.RUNS, (rest("rest", "arguments of the writer"),),
+                hidden=True, role=Role.ADMIN),
+    CommandSpec("guest", "", "Run a guest; started by the owner", "srshell guest",
+                Effect.RUNS, (rest("rest", "arguments of the guest"),),
                 hidden=True, role=Role.ADMIN),
 )  # fmt: skip

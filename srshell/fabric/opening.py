@@ -29,7 +29,7 @@ from srshell.fabric.place import FabricPlace, OwnerLock, find_place
 from srshell.fabric.recovery import keep_going
 from srshell.fabric.session import FabricSession
 from srshell.fabric.verbs.branches import let_expire
-from srshell.fabric.verbs.machines import stop_machine
+from srshell.fabric.verbs.machine_processes import stop_machine
 from srshell.fabric.verbs.storage import site_plan
 from srshell.fabric.verbs.verifying import verify_when_due
 from srshell.model.errors import SrError

@@ -23,8 +23,9 @@ import attrs
 from srshell.backends.native import SITES_DIRECTORY
 from srshell.fabric.catalogue import Catalogue
 from srshell.fabric.context import Context
+from srshell.fabric.guests.config import read_definition
 from srshell.fabric.place import FabricPlace
-from srshell.fabric.writer import MachineFiles, read_config
+from srshell.fabric.writer import MachineFiles
 from srshell.model.errors import SrError
 from srshell.model.inventory import (
     Array,
@@ -206,9 +207,9 @@ def _adopt_machines(context: Context) -> None:
         files = MachineFiles(directory)
         if not files.running_pid():
             continue
-        config = read_config(files)
-        group = context.snapshot.group_of_volume(config.volume)
+        said = read_definition(files)
+        group = context.snapshot.group_of_volume(said["volume"])
         context.put(
-            Vm(config.name, config.volume, group.name if group else "", config.array,
-               created_unix=context.clock.unix())
+            Vm(said["name"], said["volume"], group.name if group else "", said["array"],
+               said.get("kind", "writer"), created_unix=context.clock.unix())
         )  # fmt: skip

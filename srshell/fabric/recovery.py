@@ -4,7 +4,8 @@ Always true:
 
 (1) A role change whose old primary has given its role up is completed; any other is taken back.
 (2) One whose sites cannot be asked is left as it is, and tried again.
-(3) A machine that ended by itself is started again, as a host would.
+(3) A machine that ended by itself is started again, as a host would; a guest whose volume has
+    become secondary is stopped.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import attrs
 
 from srshell.fabric.checks import Direction, Loss
 from srshell.fabric.context import Context
+from srshell.fabric.guests.config import KIND
 from srshell.fabric.holding import desired_state, release_site
 from srshell.fabric.job_report import has_ended
 from srshell.fabric.jobs import JobHandle, Work
@@ -28,7 +30,8 @@ from srshell.fabric.operations import (
     role_change,
     take_back,
 )
-from srshell.fabric.verbs.machines import files_of, start_machine
+from srshell.fabric.verbs.guests import should_run
+from srshell.fabric.verbs.machine_processes import ENDED, files_of, start_machine, stop_machine
 from srshell.model.errors import SrError
 from srshell.model.inventory import DesiredState, Job, Operation, Partnership, StepState, Vm
 from srshell.model.replica import ReplicaRole
@@ -172,19 +175,37 @@ async def _is_promoted(context: Context, way: Direction, progress: Progress) -> 
 async def watch_machines(context: Context) -> None:
     """Start machines that ended by themselves."""
     for name in [vm.name for vm in context.snapshot.vms]:
-        files = files_of(context, name)
-        if files.running_pid() or not files.config.exists():
+        vm = context.catalogue.get(Vm, name)
+        if vm is None or not _needs_care(context, vm):
             continue
         async with context.machine_lock:
+            # Looked at again: whoever held the lock may have started, stopped or removed it.
             vm = context.catalogue.get(Vm, name)
-            if vm is not None:
+            if vm is None or not (care := _needs_care(context, vm)):
+                continue
+            if care == "start":
                 await _start_again(context, vm)
+            else:
+                await stop_machine(context, vm, at_once=True)
+                facts = f"{vm.volume} is secondary now"
+                context.journal.say("SR9104", vm.name, facts, vm=vm.name, array=vm.array)
+
+
+def _needs_care(context: Context, vm: Vm) -> str:
+    """Whether a machine is to be started or stopped; empty if it is as it should be."""
+    files = files_of(context, vm.name)
+    runs = files.running_pid() != 0
+    wanted = should_run(context.view(), vm) if vm.kind == KIND else True
+    if runs or wanted is not True:
+        return "stop" if runs and wanted is False else ""
+    ended = vm.kind == KIND and files.read_state().get("state") in ENDED
+    return "" if ended or not files.config.exists() else "start"
 
 
 async def _start_again(context: Context, vm: Vm) -> None:
     """Start one machine, which is still wanted."""
     try:
-        await start_machine(context, vm)
-        context.journal.say("SR9105", vm.name, "it had ended", vm=vm.name, array=vm.array)
+        if await start_machine(context, vm):
+            context.journal.say("SR9105", vm.name, "it had ended", vm=vm.name, array=vm.array)
     except SrError as error:
         LOG.warning("machine %s does not start: %s", vm.name, error)

@@ -43,6 +43,8 @@ DEPTH = 4
 #: How long a machine waits before it tries a volume again that took no writes, in seconds.
 RETRY_SECONDS = 0.2
 _READ_BYTES = 4 * 1024**2
+_LOCK_ATTEMPTS = 20
+_LOCK_PAUSE_SECONDS = 0.01
 
 
 @attrs.frozen
@@ -99,7 +101,8 @@ class MachineFiles:
         except OSError:
             return 0
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that those who look do not take each other for the machine.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
             return int(text) if text.isdigit() else -1
@@ -129,9 +132,14 @@ def read_config(files: MachineFiles) -> MachineConfig:
 def lock_directory(files: MachineFiles) -> int:
     """Take the lock of a machine; -1 if it runs already."""
     descriptor = os.open(files.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    for _ in range(_LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            # Whoever looks whether the machine runs holds the lock for a moment, too.
+            time.sleep(_LOCK_PAUSE_SECONDS)
+    else:
         os.close(descriptor)
         return -1
     os.ftruncate(descriptor, 0)

@@ -72,7 +72,9 @@ def _resolve(report: Report) -> Page:
 
 def _vm(report: Report) -> Page:
     headline = f"machine {report['name']} on {report['volume']} at {report['array']}: "
-    return Page(headline + report["state"], lines=warnings(report))
+    console = report.get("console")
+    lines = (f"its console: {console}",) if console else ()
+    return Page(headline + report["state"], lines=lines + warnings(report))
 
 
 def _vms(report: Report) -> Page:
@@ -82,12 +84,13 @@ def _vms(report: Report) -> Page:
             row["volume"],
             row["array"],
             row["group"] or UNKNOWN,
+            row["kind"],
             row["state"],
-            str(row["written_records"]),
+            str(row["written_records"]) if row["kind"] == "writer" else UNKNOWN,
         )
         for row in report["vms"]
     )
-    return Page("", ("VM", "VOLUME", "ARRAY", "GROUP", "STATE", "WRITTEN"), rows)
+    return Page("", ("VM", "VOLUME", "ARRAY", "GROUP", "KIND", "STATE", "WRITTEN"), rows)
 
 
 def _vm_check(report: Report) -> Page:

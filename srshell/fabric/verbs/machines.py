@@ -3,26 +3,26 @@
 Always true:
 
 (1) A machine is a process of its own that outlives the owner; its lock says whether it runs.
-(2) Its ledger stays when it is removed, and is continued by a machine of the same name.
+(2) Its definition and its ledger stay when it is removed; a machine of the same name continues the
+    ledger, and one on the other side's volume finds the definition with the replicated data.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
-
-import attrs
 
 from srshell.fabric.change import Change, check_rows, notes, steps
 from srshell.fabric.checks import check_add_vm, check_remove_vm
-from srshell.fabric.context import Context, RunningMachine
+from srshell.fabric.context import Context
+from srshell.fabric.guests.config import (
+    KIND,
+    Hardware,
+    console_of,
+    kind_of,
+    write_definition,
+)
 from srshell.fabric.jobs import JobHandle
-from srshell.fabric.launch import child_environment
 from srshell.fabric.records import (
     SLOT_BYTES,
     SLOTS_MAX,
@@ -32,35 +32,29 @@ from srshell.fabric.records import (
     slot_count,
 )
 from srshell.fabric.reports import VmCheckReport
+from srshell.fabric.verbs import guests
+from srshell.fabric.verbs.machine_processes import ENDED, files_of, start_machine, stop_machine
 from srshell.fabric.writer import (
     MachineConfig,
     MachineFiles,
-    Writer,
-    lock_directory,
-    read_config,
 )
 from srshell.model.errors import SrError
+from srshell.model.geometry import parse_size
 from srshell.model.identity import check_name, unknown
 from srshell.model.inventory import Vm
 from srshell.model.report import Note, VmReport, VmRow, VmsReport
 from srshell.site.rundir import run_directory, socket_path
 
-#: How long a machine may take to start or to end, in seconds.
-_PATIENCE_SECONDS = 10.0
-_LOOK_SECONDS = 0.02
 _READ_BYTES = 4 * 1024**2
-
-
-def files_of(context: Context, name: str) -> MachineFiles:
-    """The files of a machine."""
-    return MachineFiles(context.place.machines / name)
 
 
 def describe_vm(context: Context, vm: Vm) -> VmRow:
     """A machine and how it is."""
     files = files_of(context, vm.name)
     said = files.read_state()
-    state = str(said.get("state", "starting")) if files.running_pid() else "stopped"
+    state = str(said.get("state", "starting"))
+    if not files.running_pid() and state not in ENDED:
+        state = "stopped"
     return VmRow(
         name=vm.name,
         volume=vm.volume,
@@ -77,42 +71,96 @@ async def vms(context: Context) -> VmsReport:
     return VmsReport(tuple(describe_vm(context, vm) for vm in context.snapshot.vms))
 
 
-async def add_vm(context: Context, *, name: str, volume: str, kind: str, rate: int) -> Change:
+async def add_vm(
+    context: Context,
+    *,
+    name: str,
+    volume: str,
+    kind: str | None,
+    rate: int,
+    memory: int | str | None,
+    template: str | None,
+    kernel: str | None,
+    initrd: str | None,
+    append: str | None,
+    accelerator: str | None,
+) -> Change:
     """Run a machine on a volume of a primary group."""
-    if kind != "writer":
-        raise SrError.make("SR9102", kind=kind, volume=volume)
     view = await context.fresh_view()
     verdict = check_add_vm(view, name, volume).enforce()
     known = next((vm for vm in view.snapshot.vms if vm.name == name), None)
+    model = guests.find_definition(context, name, volume)
+    kind = kind or (known.kind if known else kind_of(model) if model else "writer")
+    size_bytes = parse_size(memory) if memory is not None else None
+    hardware = guests.with_hardware(size_bytes, kernel, initrd, append, accelerator)
+    follows = model is not None and _volume_in(model) != volume
+    form = ""
+    if kind == KIND:
+        guests.check_installed(volume, hardware)
+        if template is not None:
+            size_bytes = context.snapshot.volume(volume).size_bytes
+            form = await guests.check_template(volume, size_bytes, template)
+    elif kind != "writer":
+        raise SrError.make("SR9102", kind=kind, volume=volume)
+    elif hardware is not None or template is not None:
+        raise SrError.make("SR0108", facts=f"a machine of kind {kind} has no hardware",
+                           option="--kind")  # fmt: skip
+    runs = verdict.already and known is not None and files_of(context, name).running_pid()
 
     async def carry_out(handle: JobHandle) -> VmReport:
         found = context.snapshot.volume(volume)
         group = context.snapshot.group_of_volume(volume)
         vm = Vm(name, volume, group.name if group else "", found.array, kind,
                 context.clock.unix())  # fmt: skip
+        if template is not None:
+            with handle.step("template"):
+                await guests.write_template(context, handle, vm, template, form)
         with handle.step("start"):
             async with context.machine_lock:
-                write_config(context, vm, rate)
-                # A machine that runs is always in the catalogue, even if the owner ends just here.
-                context.put(vm)
-                try:
-                    await start_machine(context, vm)
-                except SrError:
-                    context.remove(Vm, name)
-                    raise
+                await _start_new(context, vm, known, rate, hardware)
         context.journal.say("SR9105", name, vm=name, array=vm.array)
         if group is not None and context.snapshot.partnership_of(group.name):
             context.journal.say("SR9107", name, vm=name, group=group.name)
+        if follows:
+            context.journal.say("SR9109", name, vm=name, volume=volume)
         return vm_report(context, vm, notes(verdict.warnings))
 
+    filling = [("template", f"write {template} to {volume}")] if template else []
     return Change(
         f"vm add {name} --volume {volume}",
         name,
-        steps(("start", f"start a {kind} on {volume}")),
+        steps(*filling, ("start", f"start a {kind} on {volume}")),
         carry_out,
         checks=check_rows(verdict),
-        already=vm_report(context, known) if verdict.already and known else None,
+        already=vm_report(context, known) if runs and known else None,
     )
+
+
+async def _start_new(
+    context: Context, vm: Vm, known: Vm | None, rate: int, hardware: Hardware | None
+) -> None:
+    """Start a machine that is asked for; one that was elsewhere is moved.
+
+    The caller holds the lock of machines.
+    """
+    if known is not None:
+        await stop_machine(context, known)
+    # Looked for again: whoever asked first may have waited for the lock.
+    model = guests.find_definition(context, vm.name, vm.volume)
+    if vm.kind == KIND:
+        write_definition(
+            files_of(context, vm.name), guests.define_guest(context, vm, hardware, model)
+        )
+    else:
+        write_config(context, vm, rate)
+    # A machine that runs is always in the catalogue, even if the owner ends just here.
+    context.put(vm)
+    try:
+        await start_machine(context, vm)
+    except SrError:
+        if known is None:
+            context.remove(Vm, vm.name)
+        raise
 
 
 def vm_report(context: Context, vm: Vm, warnings: tuple[Note, ...] = ()) -> VmReport:
@@ -122,13 +170,12 @@ def vm_report(context: Context, vm: Vm, warnings: tuple[Note, ...] = ()) -> VmRe
     return VmReport(
         vm.name, vm.volume, vm.array, vm.group, vm.kind, row.state,
         disk=volume.path if volume else "", warnings=warnings,
+        console=str(console_of(files_of(context, vm.name))) if vm.kind == KIND else "",
     )  # fmt: skip
 
 
 def write_config(context: Context, vm: Vm, rate: int) -> None:
-    """Tell a machine what it is to do."""
-    files = files_of(context, vm.name)
-    files.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Tell a machine that writes what it is to do."""
     config = MachineConfig(
         name=vm.name,
         array=vm.array,
@@ -138,71 +185,12 @@ def write_config(context: Context, vm: Vm, rate: int) -> None:
         site_socket=str(site_socket(context, vm.array)),
         fabric=context.identity,
     )
-    fresh = files.config.with_suffix(".new")
-    fresh.write_text(json.dumps(attrs.asdict(config)))
-    fresh.replace(files.config)
+    write_definition(files_of(context, vm.name), config)
 
 
 def site_socket(context: Context, array: str) -> Path:
     """Where the site of an array answers."""
     return socket_path(run_directory(context.place.directory), array, "site")
-
-
-async def start_machine(context: Context, vm: Vm) -> None:
-    """Start the process of a machine, unless it runs.
-
-    Raises:
-        SrError: SR9110, it ended while starting.
-    """
-    files = files_of(context, vm.name)
-    if files.running_pid():
-        return
-    files.state.unlink(missing_ok=True)
-    if context.in_process:
-        _start_here(context, vm)
-    else:
-        await asyncio.to_thread(_spawn, files.directory)
-    end = context.clock.monotonic() + _PATIENCE_SECONDS
-    while not (files.running_pid() and files.read_state()):
-        if context.clock.monotonic() > end:
-            log = files.directory / "log"
-            facts = f"it did not start; see {log}"
-            raise SrError.make("SR9110", facts=facts, vm=vm.name, problem="no start",
-                               volume=vm.volume, group=vm.group)  # fmt: skip
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _start_here(context: Context, vm: Vm) -> None:
-    """Run a machine in this process, beside the sites."""
-    files = files_of(context, vm.name)
-    lock = lock_directory(files)
-    assert lock >= 0, vm.name
-    writer = Writer(read_config(files), files, lambda: context.site(vm.array))
-
-    async def run() -> None:
-        try:
-            await writer.run()
-        finally:
-            os.close(lock)
-            context.machines.pop(vm.name, None)
-
-    context.machines[vm.name] = RunningMachine(writer.stop, asyncio.create_task(run()))
-
-
-def _spawn(directory: Path) -> None:
-    """Start the process in a session of its own, as nobody's child.  Blocks."""
-    command = [sys.executable, "-m", "srshell", "writer", str(directory)]
-    with (directory / "log").open("ab") as log:
-        subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-            env=child_environment(),
-            check=False,
-        )
 
 
 async def remove_vm(context: Context, *, name: str) -> Change:
@@ -226,26 +214,6 @@ async def remove_vm(context: Context, *, name: str) -> Change:
         carry_out,
         checks=check_rows(verdict),
     )
-
-
-async def stop_machine(context: Context, vm: Vm) -> None:
-    """End the process of a machine: kindly, then at once."""
-    files = files_of(context, vm.name)
-    here = context.machines.get(vm.name)
-    if here is not None:
-        here.stop()
-        await here.task
-        return
-    number: signal.Signals = signal.SIGTERM
-    end = context.clock.monotonic() + _PATIENCE_SECONDS
-    while (pid := files.running_pid()) > 0:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return
-        await asyncio.sleep(_LOOK_SECONDS)
-        if context.clock.monotonic() > end:
-            number = signal.SIGKILL
 
 
 async def check_vm(context: Context, *, name: str, volume: str | None) -> VmCheckReport:
@@ -274,12 +242,17 @@ async def check_vm(context: Context, *, name: str, volume: str | None) -> VmChec
     )
 
 
+def _volume_in(files: MachineFiles) -> str:
+    """The volume that a definition names."""
+    return str(json.loads(files.config.read_text())["volume"])
+
+
 def _volume_of(context: Context, name: str) -> str:
     """The volume that a machine writes to, or wrote to last."""
     known = next((vm for vm in context.snapshot.vms if vm.name == name), None)
     if known is not None:
         return known.volume
-    return str(json.loads(files_of(context, name).config.read_text())["volume"])
+    return _volume_in(files_of(context, name))
 
 
 async def _read_slots(

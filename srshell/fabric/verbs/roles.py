@@ -36,6 +36,7 @@ from srshell.fabric.operations import (
     run_unplanned,
     step_rows,
 )
+from srshell.fabric.verbs.machine_processes import stop_guests, stop_rows
 from srshell.fabric.verbs.refreshing import wait_for_state
 from srshell.fabric.verbs.replication import both_sides, status_of
 from srshell.model.errors import SrError
@@ -55,6 +56,7 @@ async def prepare(context: Context, *, group: str) -> Change:
     way = resolve_direction(view, group)
 
     async def carry_out(handle: JobHandle) -> StatusReport:
+        await _stop_guests(context, way, handle)
         operation = new_operation(context, PREPARE, way, handle.job.id)
         progress = Progress(context, operation, handle)
         try:
@@ -72,7 +74,7 @@ async def prepare(context: Context, *, group: str) -> Change:
     return Change(
         f"prepare {group}",
         way.primary,
-        step_rows(PREPARE, way),
+        (*stop_rows(context, way.primary), *step_rows(PREPARE, way)),
         carry_out,
         exclusive=way.partnership.partnership,
         checks=check_rows(verdict),
@@ -104,6 +106,7 @@ async def failover(
         began = context.clock.monotonic()
         context.journal.say("SR6100", way.target, kind=kind, source=way.primary, target=way.target)
         if kind == PLANNED:
+            await _stop_guests(context, way, handle)
             operation = _begin(context, way, handle)
             epoch = await run_planned(context, way, operation, handle, reprotect=stays)
             found = Loss(0, 0)
@@ -124,13 +127,20 @@ async def failover(
     return Change(
         f"failover {group} --{kind}",
         way.target,
-        step_rows(kind, way),
+        (*(stop_rows(context, way.primary) if kind == PLANNED else ()), *step_rows(kind, way)),
         carry_out,
         exclusive=way.partnership.partnership,
         confirm=way.target,
         checks=check_rows(verdict),
         lost_bytes=0 if kind == PLANNED else loss.size_bytes if loss else None,
     )
+
+
+async def _stop_guests(context: Context, way: Direction, handle: JobHandle) -> None:
+    """Shut guests down before their disk is sealed; they run again if that is taken back."""
+    if any(row.name == "stop" for row in handle.rows()):
+        with handle.step("stop"):
+            await stop_guests(context, way.primary)
 
 
 def _accepted(accept_loss: int | str | None) -> int | str | None:
@@ -200,6 +210,7 @@ async def failback(
         if not in_step:
             with handle.step("in step"):
                 await _bring_in_step(context, way, handle)
+        await _stop_guests(context, way, handle)
         operation = _begin(context, way, handle)
         epoch = await run_planned(context, way, operation, handle)
         return await _conclude(
@@ -210,7 +221,7 @@ async def failback(
     return Change(
         f"failback {group}",
         way.target,
-        (*first, *step_rows(PLANNED, way)),
+        (*first, *stop_rows(context, way.primary), *step_rows(PLANNED, way)),
         carry_out,
         exclusive=way.partnership.partnership,
         confirm=way.target,

@@ -109,7 +109,7 @@ SR9010 error: {command} is for the role {needed}.
 SR9011 error: A replay shows the past and acts on nothing.
     rule  what is shown of the past is not the present
     why   The fabric is as it is now, whatever the screen shows. Leave the replay to ask or act.
-    mend  srshell dash
+    mend  srshell status
 
 SR9101 warning: The volume {volume} is in no group: what {vm} writes is not replicated.
     rule  a machine is protected by the group of its volume
@@ -159,6 +159,17 @@ SR9110 error: The machine {vm} found {problem} in {volume}.
     why   The records of the machine carry sequence numbers and checksums; the facts name the
           first that is wrong.
     mend  srshell verify {group}
+
+SR9111 error: The image {file} cannot be written to {volume}.
+    rule  a template is one whole disk image, raw or qcow2, that fits a volume without data
+    why   The facts say what is in the way. Nothing was written over.
+    mend  srshell volumes
+
+SR9112 error: The machine {vm} does not start on {volume}.
+    rule  a machine runs once its program says so
+    why   The facts hold the last word of the program. The machine is not in the list of machines
+          unless it was there before; its definition and its data are as they were.
+    mend  srshell nbd {volume}
 
 SR9201 error: The catalogue of the fabric {fabric} is damaged.
     rule  the catalogue is a whole database

@@ -126,6 +126,7 @@ class VmReport(Named):
     state: str
     disk: str = ""
     warnings: tuple[Note, ...] = ()
+    console: str = ""  # where a guest's serial port is written down
     schema: str = "srshell.vm/1"
 
 
