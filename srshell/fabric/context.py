@@ -25,7 +25,7 @@ from srshell.fabric.place import FabricPlace
 from srshell.fabric.pulse import Pulse
 from srshell.fabric.sites import Sites
 from srshell.fabric.snapshot import SiteFacts, Snapshot, View
-from srshell.model.inventory import Array
+from srshell.model.inventory import Array, Operation
 from srshell.model.verification import VerifyState
 from srshell.site.api import SiteApi
 
@@ -68,6 +68,8 @@ class Context:
     verifications: dict[str, VerifyState] = attrs.field(factory=dict, init=False)
     #: Group to the seconds for which its copy has not moved.
     stalled: dict[str, float] = attrs.field(factory=dict, init=False)
+    #: Partnership to the seconds without writes of its last role change.
+    outages: dict[str, float] = attrs.field(factory=dict, init=False)
     #: Held while a machine is started or stopped, so that nobody starts one that is being removed.
     machine_lock: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     #: Machines that run in this process, where sites do so too.
@@ -78,7 +80,16 @@ class Context:
         self.journal = Journal(self.catalogue, self.clock, self.pulse)
         self.jobs = Jobs(self.catalogue, self.clock, self.pulse)
         self.verifications = {state.partnership: state for state in self.catalogue.all(VerifyState)}
+        role_changes = sorted(self.catalogue.all(Operation), key=lambda done: done.ended_unix)
+        for operation in role_changes:
+            self.remember_outage(operation)
         self.sites = Sites(self.backend, self.clock, self.pulse, lambda _array, _events: None)
+
+    def remember_outage(self, operation: Operation) -> None:
+        """Keep how long a role change took; the latest of a partnership counts."""
+        seconds = operation.outage_seconds
+        if seconds is not None:
+            self.outages[operation.partnership] = seconds
 
     @property
     def identity(self) -> str:

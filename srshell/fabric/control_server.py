@@ -5,6 +5,7 @@
     GET  /v1/events?after=N        events; with follow=1 as a stream that does not end
     GET  /v1/watch?period=SECONDS  a picture of the fabric, then its changes, as a stream
     GET  /v1/jobs/ID?wait=SECONDS  one job, once it has ended or the time is over
+    GET  /metrics                  the figures of all groups, for Prometheus
     POST /v1/operations/VERB       a verb with its arguments as a JSON object
     POST /v1/stop                  end the owner
 
@@ -24,6 +25,7 @@ import json
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -106,6 +108,7 @@ class ControlServer:
                 web.get(f"/{PROTOCOL}/events", self._events),
                 web.get(f"/{PROTOCOL}/watch", self._watch),
                 web.get(f"/{PROTOCOL}/jobs/{{number}}", self._job),
+                web.get("/metrics", self._metrics),
                 web.get(f"/{PROTOCOL}/{{verb}}", self._look),
                 web.post(f"/{PROTOCOL}/operations/{{verb}}", self._perform),
                 web.post(f"/{PROTOCOL}/stop", self._end),
@@ -184,6 +187,18 @@ class ControlServer:
             if error.code != "SR0106":
                 raise
         return await self._ask(request, "job", {"number": number})
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        check_role(self._role(request), "status", {})
+        try:
+            from srshell.fabric.metrics import CONTENT_TYPE, exposition
+        except ImportError as error:
+            facts = "the package prometheus-client is missing: pip install 'srshell[metrics]'"
+            raise SrError.make("SR0108", facts=facts, option="/metrics") from error
+        status = await self._fabric.perform("status", {})
+        jobs = Counter(job.state.value for job in await self._fabric.perform("jobs", {}))
+        body = exposition(status, jobs)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def _perform(self, request: web.Request) -> web.Response:
         return await self._ask(request, request.match_info["verb"], await _body(request))

@@ -34,6 +34,8 @@ PERIOD_SECONDS_MAX: Final = 30.0
 #: How many of the newest events and jobs a picture holds.
 EVENTS_MAX: Final = 500
 _JOBS_MAX: Final = 50
+#: A round trip that changes by less than this is the same one, in seconds.
+_JITTER_SECONDS: Final = 0.0005
 
 
 @attrs.frozen
@@ -148,7 +150,7 @@ async def look(fabric: FabricApi, before: Picture | None) -> Picture:
     """Ask a fabric for everything that a screen shows."""
     status = await fabric.status()
     topics: dict[str, tuple[Any, ...]] = {
-        "status": tuple(_fresh_or_dated(row, status.as_of) for row in status),
+        "status": tuple(_settled(_fresh_or_dated(row, status.as_of), before) for row in status),
         "arrays": (await fabric.arrays()).arrays,
         "volumes": (await fabric.volumes()).volumes,
         "pairs": (await fabric.pairs()).pairs,
@@ -162,6 +164,21 @@ async def look(fabric: FabricApi, before: Picture | None) -> Picture:
     new = (await fabric.events(after=last, limit=EVENTS_MAX)).events
     events = (*held, *new)[-EVENTS_MAX:]
     return Picture(status.as_of, await fabric.info(), rows, events)
+
+
+def _settled(row: GroupStatus, before: Picture | None) -> GroupStatus:
+    """A row that nobody writes to keeps its figures until the link is clearly slower or faster.
+
+    The round trip is measured all the time: without this every row would differ in every frame.
+    """
+    known = before.rows["status"].get(row.name) if before else None
+    if not isinstance(known, GroupStatus) or row.rates.writes_per_second:
+        return row
+    old, new = known.latency.round_trip.p50_seconds, row.latency.round_trip.p50_seconds
+    calm = known.latency.write.count == row.latency.write.count == 0
+    if calm and (old > 0) == (new > 0) and abs(new - old) <= max(old / 2, _JITTER_SECONDS):
+        return attrs.evolve(row, latency=known.latency, rates=known.rates)
+    return row
 
 
 def _fresh_or_dated(row: GroupStatus, now: float) -> GroupStatus:

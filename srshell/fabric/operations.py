@@ -337,6 +337,7 @@ def role_change(
 ) -> RoleChange:
     """The result of a role change."""
     done = context.catalogue.get(Operation, operation.id) or operation
+    context.remember_outage(done)
     return RoleChange(
         operation=operation.id,
         new_primary=way.target,
@@ -347,14 +348,6 @@ def role_change(
         steps=handle.rows(),
         planned=operation.kind == PLANNED,
         old_primary=way.primary,
-        write_outage_seconds=_outage(done),
+        write_outage_seconds=done.outage_seconds,
         schema=schema,
     )
-
-
-def _outage(operation: Operation) -> float | None:
-    """From the moment the old primary took no more writes to the one the new one took them."""
-    times = {step.name: step for step in operation.steps}
-    first = times[_STEPS[operation.kind][0]].began_unix
-    last = times["promote"].ended_unix
-    return None if first is None or last is None else max(last - first, 0.0)

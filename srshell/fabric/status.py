@@ -17,8 +17,10 @@ import attrs
 
 from srshell.fabric.snapshot import View
 from srshell.fabric.splits import split_sides
+from srshell.model.forecast import derive_forecast
 from srshell.model.health import derive_health, derive_readiness, derive_rpo_seconds
 from srshell.model.inventory import Group, Vm
+from srshell.model.meters import Legs, Rates
 from srshell.model.replica import CopyProgress, ReplicaReport, ReplicaRole
 from srshell.model.report import (
     GroupStatus,
@@ -50,6 +52,9 @@ class _Numbers(TypedDict, total=False):
     writes_total: int
     written_bytes_total: int
     copied_bytes_total: int
+    latency: Legs
+    rates: Rates
+    log_covers_seconds: float | None
 
 
 @attrs.frozen
@@ -58,6 +63,7 @@ class Observed:
 
     verification: VerificationStatus | None = None
     stalled_seconds: float = 0.0
+    outage_seconds: float | None = None  # of the last role change; None: there was none
 
 
 def status_report(
@@ -89,6 +95,7 @@ def group_status(
     source_state = view.state(primary)
     readiness = derive_readiness(source_state, source, source_around)
     peer = view.partner(group.name)
+    rpo_seconds = derive_rpo_seconds(source_state, source, source_around)
     return GroupStatus(
         name=group.name,
         array=group.array,
@@ -98,7 +105,10 @@ def group_status(
         health_reasons=health.reasons,
         failover_ready=readiness.ready,
         failover_ready_reason=readiness.reason,
-        rpo_seconds=derive_rpo_seconds(source_state, source, source_around),
+        rpo_seconds=rpo_seconds,
+        forecast=derive_forecast(
+            source_state, source, rpo_seconds, source_around, observed.outage_seconds
+        ),
         peer=peer,
         peer_state=None if peer is None else view.state(peer).value,
         progress=copy_progress(source.progress if source else None),
@@ -182,7 +192,16 @@ def _numbers(report: ReplicaReport | None) -> _Numbers:
         "writes_total": report.writes_total,
         "written_bytes_total": report.written_bytes_total,
         "copied_bytes_total": report.copied_bytes_total,
+        "latency": report.latency,
+        "rates": report.rates,
+        "log_covers_seconds": _covers(report),
     }
+
+
+def _covers(report: ReplicaReport) -> float | None:
+    """For how long the free part of a log takes what is written now."""
+    rate = report.rates.bytes_per_second
+    return report.log_bytes_free / rate if rate > 0 else None
 
 
 def _volumes(view: View, group: Group) -> list[GroupVolume]:

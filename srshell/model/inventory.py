@@ -267,6 +267,19 @@ class Operation:
     finished: bool = False
     outcome: str = ""
 
+    @property
+    def ended_unix(self) -> float:
+        """When its last step ended; 0 while none has."""
+        return max((step.ended_unix or 0.0 for step in self.steps), default=0.0)
+
+    @property
+    def outage_seconds(self) -> float | None:
+        """From the moment the old primary took no more writes until the new one took them."""
+        # From here on nobody writes: the primary was sealed, or held.
+        first = next((s.began_unix for s in self.steps if s.name in {"seal", "hold"}), None)
+        last = next((s.ended_unix for s in self.steps if s.name == "promote"), None)
+        return None if first is None or last is None else max(last - first, 0.0)
+
 
 @attrs.frozen
 class Event:

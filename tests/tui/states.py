@@ -13,6 +13,7 @@ import attrs
 
 from srshell.fabric.feed import Frame
 from srshell.model.errors import SrError
+from srshell.model.forecast import Forecast
 from srshell.model.geometry import GIB, MIB
 from srshell.model.health import HealthReason
 from srshell.model.inventory import (
@@ -25,6 +26,7 @@ from srshell.model.inventory import (
     Volume,
     VolumeKind,
 )
+from srshell.model.meters import Latency, Legs, Rates
 from srshell.model.report import (
     ArrayReport,
     GroupReport,
@@ -62,6 +64,16 @@ def _pool(name: str, free_gib: int) -> PoolRow:
     return PoolRow(name, 1400 * GIB, free_gib * GIB, "gold", path=f"/pools/{name}")
 
 
+LEGS = Legs(
+    write=Latency(28440, 0.00142, 0.00308, 0.0064, 0.0112),
+    queue=Latency(28440, 0.00006, 0.0002, 0.0011, 0.0027),
+    local_log=Latency(28440, 0.00038, 0.0009, 0.0022, 0.0041),
+    remote_log=Latency(28440, 0.00117, 0.00248, 0.0050, 0.0113),
+    apply=Latency(28440, 0.0125, 0.025, 0.1, 0.1042),
+    round_trip=Latency(10, 0.00081, 0.0016, 0.0016, 0.0016),
+)
+
+
 def side(name: str = "PriRG", **changes: Any) -> GroupStatus:
     """One side of the article's group while it is in sync."""
     east = name == "PriRG"
@@ -96,6 +108,10 @@ def side(name: str = "PriRG", **changes: Any) -> GroupStatus:
         log_bytes=8 * GIB,
         log_bytes_free=7 * GIB if east else 7400 * MIB,
         bytes_behind=0 if east else None,
+        latency=LEGS if east else Legs(),
+        rates=Rates(10.0, 2844.0, 182.0 * MIB) if east else Rates(),
+        log_covers_seconds=7 * 1024 / 182.0 if east else None,
+        forecast=Forecast(True, 0, 0, 2.6),
         writes_total=100_000 if east else 0,
         written_bytes_total=10 * GIB if east else 0,
     )
@@ -180,6 +196,7 @@ def running(first: Frame, seconds: int = 30, per_second: int = 180 * MIB) -> lis
 
 
 COPYING = both(
+    forecast=Forecast(possible=False),
     replication_state=_S.REPLICATING,
     replication_health=_H.WARNING,
     health_reasons=(HealthReason("first-copy", "the first copy is under way"),),
@@ -189,6 +206,7 @@ COPYING = both(
     progress=Progress("initial-copy", 27 * GIB, 64 * GIB, 394.0, 96.0 * MIB),
 )
 EARLY = both(
+    forecast=Forecast(possible=False),
     replication_state=_S.REPLICATING,
     replication_health=_H.WARNING,
     health_reasons=(HealthReason("first-copy", "the first copy is under way"),),
@@ -199,6 +217,7 @@ EARLY = both(
 )
 ALONE = (
     side(
+        forecast=Forecast(True, 14400, 900 * MIB, 2.6),
         replication_state=_S.WAITING_FOR_DESTINATION,
         replication_health=_H.CRITICAL,
         health_reasons=(
@@ -221,6 +240,7 @@ ALONE = (
     ),
 )
 SPLIT = both(
+    forecast=Forecast(),
     replication_state=_S.SPLIT_BRAIN,
     replication_health=_H.CRITICAL,
     health_reasons=(HealthReason("split-brain", "both sides hold writes that the other lacks"),),
@@ -233,6 +253,7 @@ SPLIT = both(
     ),
 )
 SUSPENDED = both(
+    forecast=Forecast(True, 480, 30 * MIB, None),
     replication_state=_S.SUSPENDED,
     replication_health=_H.WARNING,
     health_reasons=(HealthReason("suspended", "a person paused replication"),),

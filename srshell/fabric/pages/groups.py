@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from srshell.fabric.pages.figures import figure_lines
 from srshell.fabric.pages.words import (
     MARKS,
     UNKNOWN,
@@ -95,6 +96,7 @@ def _status(report: Report) -> Page:
         lines += [f"{row['name']}: {reason['text']}" for reason in row["health_reasons"]]
         lines += [f"  {line}" for line in _split(row)]
         lines += _verification(row)
+        lines += figure_lines(row)
         if row["is_primary"]:
             ready = "yes" if row["failover_ready"] else "no"
             lines.append(f"failover ready: {ready}, because {row['failover_ready_reason']}")

@@ -63,8 +63,15 @@ def status_of(context: Context, names: tuple[str, ...]) -> StatusReport:
         lambda name: Observed(
             verification=verification_of(context, name),
             stalled_seconds=context.stalled.get(name, 0.0),
+            outage_seconds=_last_outage(context, name),
         ),
     )
+
+
+def _last_outage(context: Context, group: str) -> float | None:
+    """How long the last role change of a group took; None if there was none."""
+    partnership = context.snapshot.partnership_of(group)
+    return context.outages.get(partnership.partnership) if partnership else None
 
 
 def both_sides(context: Context, group: str) -> tuple[str, ...]:

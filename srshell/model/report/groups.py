@@ -9,7 +9,9 @@ from typing import ClassVar
 
 import attrs
 
+from srshell.model.forecast import Forecast
 from srshell.model.health import HealthReason
+from srshell.model.meters import Legs, Rates
 from srshell.model.report.base import Named, Note, Rows
 from srshell.model.states import ReplicationHealth, ReplicationState
 
@@ -115,6 +117,13 @@ class GroupStatus(Named):
     writes_total: int = 0
     written_bytes_total: int = 0
     copied_bytes_total: int = 0
+    #: Where the time of a write goes, and how much is written: the last ten seconds of this side.
+    latency: Legs = attrs.field(factory=Legs)
+    rates: Rates = attrs.field(factory=Rates)
+    #: For how long the free part of this log takes what is written now; None: nothing is written.
+    log_covers_seconds: float | None = None
+    #: If the site of the primary were lost now; None where nothing is protected.
+    forecast: Forecast | None = None
     #: In a split brain: what this side holds alone, then what the other one does.
     split: tuple[SplitSide, ...] = ()
     verification: VerificationStatus | None = None

@@ -194,3 +194,16 @@ def test_stop_ends_the_owner(client: SyncFabric, served: Served) -> None:
     served.session.context.place.owner_lock.unlink()
     assert client.stop_owner(keep_sites=True).sites_stopped is False
     assert served.stopped == [True]
+
+
+def test_prometheus_reads_the_figures_from_the_same_socket(served: Served) -> None:
+    """For those who may look; the answer is the text form, whole."""
+    connection = UnixConnection(served.directory / "api", 10.0)
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert 'srshell_failover_ready{array="ClusterA",group="PriRG"} 1.0' in text
+    assert 'srshell_jobs{state="done"}' in text
+    connection.close()

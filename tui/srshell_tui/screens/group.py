@@ -5,6 +5,7 @@ Always true: what is no longer the present is marked with a question mark and it
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Final
 
 from srshell.fabric.mending import code_of, mend_of
@@ -15,6 +16,7 @@ from srshell_tui.flow import Flow
 from srshell_tui.frame import Body, Key, compose, top
 from srshell_tui.marks import STATE_TONES, health_span, ready_span
 from srshell_tui.scene import Couple, Scene, couple_of, moment, sure
+from srshell_tui.screens.figures import forecast_lines, latency_lines
 from srshell_tui.screens.parts import copy_lines, event_lines, log_fill, rate_text, split_lines
 from srshell_tui.text import (
     Drawing,
@@ -70,14 +72,12 @@ def draw_group(scene: Scene) -> Drawing:
     first = (top(scene, (couple.title,), (about, Tone.DIM)), *_standing(scene, couple))
     width = scene.width
     if not scene.wide:
-        body = [
-            *_reasons(scene, couple, width),
-            *_copy(couple, width),
-            *_flow(scene, couple, width),
-            *_logs(scene, couple, width),
-            *_point(scene, couple, width),
-            *_users(scene, couple, width),
-        ]
+        figures = [*_flow(scene, couple, width), *latency_lines(scene, source, width)]
+        point = [*_point(scene, couple, width), *_users(scene, couple, width)]
+        logs = _logs(scene, couple, width)
+        # Where something is wrong, what is at stake comes before how fast it goes.
+        parts = [point, logs, figures] if couple.reasons else [figures, logs, point]
+        body = [*_reasons(scene, couple, width), *_copy(couple, width), *chain(*parts)]
         room = scene.height - len(first) - 2
         left = room - len(body) - 1
         if left > 0:
@@ -85,7 +85,8 @@ def draw_group(scene: Scene) -> Drawing:
         return compose(scene, first, Body(body), keys)
     left_width = width - _RIGHT_WIDTH - 1
     left_part = [*_reasons(scene, couple, left_width), *_copy(couple, left_width),
-                 *_flow(scene, couple, left_width)]  # fmt: skip
+                 *_flow(scene, couple, left_width),
+                 *latency_lines(scene, source, left_width)]  # fmt: skip
     left = max(scene.height - len(first) - len(left_part) - 3, 3)
     left_part += [rule("Events of this group", left_width)]
     left_part += _events(scene, couple, left, left_width)
@@ -143,6 +144,8 @@ def _flow(scene: Scene, couple: Couple, width: int) -> list[Line]:
         ("written", flow.bytes_per_second, per_second, "written_bytes"),
         ("copied", flow.copied_per_second, "", "copied_bytes"),
     ):
+        if counter == "copied_bytes" and not (any(flow.course(counter)) or couple.source.progress):
+            continue
         text = f" {cell(label, 8)}{cell(rate_text(rate if fresh else None), 12, right=True)}"
         text += f" {cell(number, 9, right=True)}  "
         course = graph(flow.course(counter), max(width - len(text) - 1, 8))
@@ -213,10 +216,12 @@ def _point(scene: Scene, couple: Couple, width: int) -> list[Line]:
     behind = size(source.bytes_behind) if known else UNKNOWN
     rpo = (duration(source.rpo_seconds), Tone.BOLD) if fresh else (UNKNOWN, Tone.UNKNOWN)
     lines.append(fit(spans(" RPO ", rpo, f"   not yet at the destination: {behind}"), width))
+    lines += forecast_lines(scene, source, width)
+    where: list[Piece] = [" LSN ", sure(str(source.acked_lsn), fresh=fresh), "  logged/applied:"]
     for label, side in zip(("source", "dest"), couple.sides, strict=False):
-        text = f"durable {side.durable_lsn} acked {side.acked_lsn} applied {side.applied_lsn}"
-        shown = sure(text, fresh=scene.view.fresh(side))
-        lines.append(fit(spans(f" LSN {cell(label, 6)} ", shown), width))
+        text = f"{side.durable_lsn}/{side.applied_lsn}"
+        where += [f" {label} ", sure(text, fresh=scene.view.fresh(side))]
+    lines.append(fit(spans(*where), width))
     policy = f" without the peer: {source.on_peer_loss}   acknowledged: {source.ack_mode}"
     verified = _verified(source, scene.now)
     return [*lines, *(fit(spans((text, Tone.DIM)), width) for text in (policy, verified) if text)]
@@ -253,12 +258,12 @@ def _users(scene: Scene, couple: Couple, width: int) -> list[Line]:
     machines = [vm for side in couple.sides for vm in side.vms]
     if not machines:
         return []
-    lines = [rule("Virtual machines", width)]
+    doubt = "" if scene.view.told else "?"
+    lines = []
     for vm in machines:
-        doubt = "" if scene.view.told else "?"
-        text = f" {cell(vm.name, 12)} {vm.state}{doubt} on {vm.array}, {vm.volume}"
+        text = f" VM {cell(vm.name, 12)} {vm.state}{doubt} on {vm.array}, {vm.volume}"
         lines.append(fit(spans(f"{text}, {vm.written_records}{doubt} records"), width))
-    return lines
+    return [rule("Virtual machines", width), *lines] if scene.wide else lines
 
 
 def _following(source: GroupStatus, width: int) -> list[Line]:
