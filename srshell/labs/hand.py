@@ -8,6 +8,8 @@ Always true:
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -16,6 +18,9 @@ from srshell.labs.desk import Desk
 from srshell.labs.student import Student
 from srshell.model.errors import SrError
 from srshell.model.report import LabCheckReport
+
+_WAIT_SECONDS = 60.0
+_LOOK_SECONDS = 0.05
 
 
 class Misjudged(Exception):
@@ -72,6 +77,21 @@ class Hand:
             raise Misjudged(f"task {task} has no check {check!r}")
         if row.verdict != word or seen.passed:
             raise Misjudged(f"task {task}, {check}: {row.verdict}, not {word}: {row.text}")
+
+    def until(self, what: str, holds: Callable[[], object]) -> None:
+        """Wait until something holds of the sandbox."""
+        end = time.monotonic() + _WAIT_SECONDS
+        while not holds():
+            if time.monotonic() > end:
+                raise Misjudged(f"{what}: not within {_WAIT_SECONDS:.0f} s")
+            time.sleep(_LOOK_SECONDS)
+
+    def written(self, machine: str, records: int) -> None:
+        """Wait until a machine has written so many records."""
+        self.until(
+            f"{records} records of {machine}",
+            lambda: self.desk.machine(machine).written_records >= records,
+        )
 
     def reset(self, task: int) -> None:
         """Begin a task anew."""
