@@ -204,6 +204,6 @@ def test_prometheus_reads_the_figures_from_the_same_socket(served: Served) -> No
     text = answer.read().decode()
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/plain")
-    assert 'srshell_failover_ready{array="ClusterA",group="PriRG"} 1.0' in text
+    assert 'srshell_failover_ready{array="A",group="PriRG"} 1.0' in text
     assert 'srshell_jobs{state="done"}' in text
     connection.close()
