@@ -14,6 +14,7 @@ import pytest
 
 _ADMIN_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _DEBIAN_PACKAGE = {
+    "busybox": "busybox-static",
     "cc": "gcc",
     "debugfs": "e2fsprogs",
     "e2fsck": "e2fsprogs",
@@ -28,6 +29,7 @@ _DEBIAN_PACKAGE = {
     "qemu-img": "qemu-utils",
     "qemu-io": "qemu-utils",
     "qemu-nbd": "qemu-utils",
+    "qemu-system-x86_64": "qemu-system-x86",
     "strace": "strace",
     "tmux": "tmux",
 }
