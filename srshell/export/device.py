@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from enum import IntFlag
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from srshell.codec.checksum import Buffer
 
@@ -26,8 +26,14 @@ class RangeFlag(IntFlag):
     ZERO = 2  # reads as zeros
 
 
-#: Length in bytes and `RangeFlag` bits of one range; it begins where the range before it ended.
+#: Length in bytes and flag bits of one range; it begins where the range before it ended.
 Range: TypeAlias = tuple[int, int]
+
+
+class DirtyFlag(IntFlag):
+    """What is known of a range, in the bits of our context ``srshell:dirty``."""
+
+    DIRTY = 1  # the other side may not hold what is here
 
 
 class DeviceError(Exception):
@@ -40,6 +46,14 @@ class DeviceError(Exception):
         super().__init__(errno_name, message)
         self.errno_name = errno_name
         self.message = message
+
+
+@runtime_checkable
+class ReportsDirty(Protocol):
+    """A device that knows what another copy of it lacks."""
+
+    def dirty_ranges(self, offset: int, length: int) -> Awaitable[Sequence[Range]]:
+        """Describe the range from ``offset`` on in `DirtyFlag` bits, as ``ranges`` does."""
 
 
 class BlockDevice(Protocol):

@@ -11,6 +11,7 @@ Always true:
 (2) An option that is unknown, too long or malformed is answered with an error, and the handshake
     goes on, because its length is known.  Only where the protocol has no error answer does it end.
 (3) A metadata context belongs to the export that it was asked for; choosing another forgets it.
+(4) Once a connection is for one export only, no option tells that there are others.
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ class Agreement:
     export: Export
     structured: bool
     allocation_context: bool
+    dirty_context: bool = False
+
+    @property
+    def describes(self) -> bool:
+        """Whether the client may ask what is known of ranges."""
+        return self.allocation_context or self.dirty_context
 
 
 @attrs.define(eq=False)
@@ -81,6 +88,9 @@ class Handshake:
     _no_zeroes: bool = False
     _structured: bool = False
     _context_export: str | None = None
+    _contexts: frozenset[str] = frozenset()
+    #: The one export that there is for this connection; None: all of them.
+    _only: str | None = None
 
     def advance(self, buffer: ReceiveBuffer) -> bytes:
         """Consume what is complete, up to the choice of an export; return the answers."""
@@ -134,7 +144,10 @@ class Handshake:
                     return options.option_reply(option, OptionReply.ACK)
                 case Option.LIST:
                     _expect_no_data(data)
-                    return options.server_replies(option, self._exports.names())
+                    return options.server_replies(option, self._names())
+                case Option.ONLY:
+                    self._only = options.parse_name(data)
+                    return options.option_reply(option, OptionReply.ACK)
                 case Option.INFO | Option.GO:
                     return self._info_or_go(option, data)
                 case Option.STRUCTURED_REPLY:
@@ -173,16 +186,27 @@ class Handshake:
             raise OptionError(OptionReply.ERR_INVALID, "structured replies come first")
         query = options.parse_meta(data)
         export = self._find(query.name)
-        wanted = options.ALLOCATION_CONTEXT in query.queries
+        wanted = [name for name in export.contexts if name in query.queries]
         if is_choice:
-            if wanted:
-                self._context_export = export.name
-            return options.context_replies(option, options.ALLOCATION_CONTEXT_ID, wanted)
-        listed = wanted or not query.queries or "base:" in query.queries
-        return options.context_replies(option, 0, listed)
+            self._context_export, self._contexts = export.name, frozenset(wanted)
+            return options.context_replies(option, wanted, with_ids=True)
+        listed = [
+            name
+            for name in export.contexts
+            # A query may be a namespace and a colon, for everything in it.
+            if not query.queries or name in wanted or name.partition(":")[0] + ":" in query.queries
+        ]
+        return options.context_replies(option, listed, with_ids=False)
+
+    def _names(self) -> list[str]:
+        names = self._exports.names()
+        return names if self._only is None else [name for name in names if name == self._only]
 
     def _find(self, name: str) -> Export:
-        export = self._exports.find(name)
+        if self._only is not None and name == "":
+            name = self._only
+        hidden = self._only is not None and name != self._only
+        export = None if hidden else self._exports.find(name)
         if export is None:
             raise OptionError(OptionReply.ERR_UNKNOWN, "no export has this name")
         if self._exports.is_leaving(export.name):
@@ -190,8 +214,13 @@ class Handshake:
         return export
 
     def _agree(self, export: Export) -> None:
-        context = self._context_export == export.name
-        self.agreement = Agreement(export, self._structured, allocation_context=context)
+        chosen = self._contexts if self._context_export == export.name else frozenset()
+        self.agreement = Agreement(
+            export,
+            self._structured,
+            allocation_context=options.ALLOCATION_CONTEXT in chosen,
+            dirty_context=options.DIRTY_CONTEXT in chosen,
+        )
         self.state = HandshakeState.AGREED
 
     def _end(self, reason: str) -> bytes:

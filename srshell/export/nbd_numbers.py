@@ -43,6 +43,9 @@ class Option(IntEnum):
     LIST_META_CONTEXT = 9
     SET_META_CONTEXT = 10
     EXTENDED_HEADERS = 11
+    #: Our own: nothing but the export that it names is there for this connection, not even by name;
+    #: the empty name stands for it.  A gateway sends it on behalf of the client that it passes on.
+    ONLY = 0x73725331
 
 
 class OptionReply(IntEnum):
@@ -54,6 +57,7 @@ class OptionReply(IntEnum):
     META_CONTEXT = 4
     ERR_UNSUP = 2**31 + 1
     ERR_INVALID = 2**31 + 3
+    ERR_TLS_REQD = 2**31 + 5
     ERR_UNKNOWN = 2**31 + 6
     ERR_SHUTDOWN = 2**31 + 7
     ERR_TOO_BIG = 2**31 + 9

@@ -30,7 +30,7 @@ from typing import Final
 
 import attrs
 
-from srshell.export.device import BlockDevice
+from srshell.export.device import BlockDevice, ReportsDirty
 from srshell.export.nbd_numbers import (
     INIT_MAGIC,
     OPTION_MAGIC,
@@ -46,9 +46,13 @@ NAME_BYTES_MAX: Final = 255
 # A number and not a flag set: the complement of a set knows nothing of bits without a name.
 HANDSHAKE_FLAGS: Final = int(HandshakeFlag.FIXED_NEWSTYLE | HandshakeFlag.NO_ZEROES)
 
-#: The one metadata context: which ranges take space, and which read as zeros.
+#: The metadata contexts: which ranges take space and which read as zeros; which ranges the other
+#: side may not hold.
 ALLOCATION_CONTEXT: Final = "base:allocation"
 ALLOCATION_CONTEXT_ID: Final = 1
+DIRTY_CONTEXT: Final = "srshell:dirty"
+DIRTY_CONTEXT_ID: Final = 2
+_CONTEXTS: Final = {ALLOCATION_CONTEXT: ALLOCATION_CONTEXT_ID, DIRTY_CONTEXT: DIRTY_CONTEXT_ID}
 
 OPTION_HEADER: Final = struct.Struct(">QII")
 CLIENT_FLAGS: Final = struct.Struct(">I")
@@ -77,6 +81,7 @@ class Export:
     read_only: bool
     multi_connection: bool
     fast_zero: bool
+    dirty: bool = False
 
     @classmethod
     def of(cls, name: str, device: BlockDevice) -> Export:
@@ -89,7 +94,13 @@ class Export:
             read_only=device.read_only,
             multi_connection=device.multi_connection,
             fast_zero=device.fast_zero,
+            dirty=isinstance(device, ReportsDirty),
         )
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """The metadata contexts that there are."""
+        return (ALLOCATION_CONTEXT, DIRTY_CONTEXT) if self.dirty else (ALLOCATION_CONTEXT,)
 
     def transmission_flags(self, structured: bool) -> TransmissionFlag:
         """Return what a client may ask of this export."""
@@ -223,13 +234,20 @@ def info_replies(option: int, export: Export, infos: frozenset[int], structured:
     return b"".join(replies) + option_reply(option, OptionReply.ACK)
 
 
-def context_replies(option: int, context_id: int, chosen: bool) -> bytes:
-    """Encode the answer about metadata contexts: the one there is or none, then ACK."""
-    reply = b""
-    if chosen:
-        fact = struct.pack(">I", context_id) + ALLOCATION_CONTEXT.encode()
-        reply = option_reply(option, OptionReply.META_CONTEXT, fact)
-    return reply + option_reply(option, OptionReply.ACK)
+def context_replies(option: int, names: Iterable[str], *, with_ids: bool) -> bytes:
+    """Encode the answer about metadata contexts: one reply for each, then ACK.
+
+    An identity is given to a context that is chosen; one that is only listed has none.
+    """
+    replies = [
+        option_reply(
+            option,
+            OptionReply.META_CONTEXT,
+            struct.pack(">I", _CONTEXTS[name] if with_ids else 0) + name.encode(),
+        )
+        for name in names
+    ]
+    return b"".join(replies) + option_reply(option, OptionReply.ACK)
 
 
 def export_name_reply(export: Export, structured: bool, no_zeroes: bool) -> bytes:

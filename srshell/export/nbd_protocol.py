@@ -41,7 +41,7 @@ from srshell.export.nbd_handshake import (
     HandshakeState,
 )
 from srshell.export.nbd_numbers import CommandFlag, NbdError
-from srshell.export.nbd_options import GREETING
+from srshell.export.nbd_options import ALLOCATION_CONTEXT_ID, DIRTY_CONTEXT_ID, GREETING
 from srshell.export.nbd_requests import (
     BrokenStream,
     ClientLimits,
@@ -149,14 +149,28 @@ class NbdConnection:
         self._output += (head, data)
         self.output_bytes += request.length
 
-    def answer_ranges(self, request: Request, ranges: Sequence[Range]) -> None:
-        """Answer a BLOCK_STATUS with what the device knows from the request's offset on."""
+    def answer_ranges(
+        self, request: Request, ranges: Sequence[Range], dirty: Sequence[Range] = ()
+    ) -> None:
+        """Answer a BLOCK_STATUS with what the device knows from the request's offset on.
+
+        Args:
+            request: what is answered.
+            ranges: what is allocated; not looked at unless that context was chosen.
+            dirty: what the other side may lack; likewise.
+        """
+        agreement = self.agreement
+        assert agreement is not None, request
+        known = [(ALLOCATION_CONTEXT_ID, ranges)] if agreement.allocation_context else []
+        known += [(DIRTY_CONTEXT_ID, dirty)] if agreement.dirty_context else []
         count_max = 1 if request.flags & CommandFlag.REQ_ONE else replies.RANGES_MAX
-        fitted = replies.fit_ranges(ranges, request.length, count_max)
-        chunk = replies.ranges_chunk(request.cookie, fitted)
         self._release(request)
-        self._output.append(chunk)
-        self.output_bytes += len(chunk)
+        for number, (context_id, found) in enumerate(known, 1):
+            fitted = replies.fit_ranges(found, request.length, count_max)
+            last = number == len(known)
+            chunk = replies.ranges_chunk(request.cookie, context_id, fitted, last=last)
+            self._output.append(chunk)
+            self.output_bytes += len(chunk)
 
     def answer_error(self, request: Request, error: NbdError, text: str = "") -> None:
         """Answer a request that failed."""

@@ -11,7 +11,8 @@ Specification: "Simple reply message", "Structured reply chunk message", "Struct
 
 Always true:
 
-(1) Every answer is one message: a simple reply, or one chunk that is also the last.
+(1) Every answer is one message: a simple reply, or one chunk that is also the last.  Only what
+    several metadata contexts know comes as several chunks, one for each.
 (2) Data is never copied here: it follows its header as a buffer of its own.
 """
 
@@ -28,7 +29,6 @@ from srshell.export.nbd_numbers import (
     STRUCTURED_REPLY_MAGIC,
     Chunk,
 )
-from srshell.export.nbd_options import ALLOCATION_CONTEXT_ID
 
 #: Enough for every cut that a client can act on; the protocol lets a reply stop early.
 RANGES_MAX: Final = 16 * 1024
@@ -62,14 +62,17 @@ def error_chunk(cookie: int, error: int, text: str) -> bytes:
     return _chunk(Chunk.ERROR, cookie, _ERROR.pack(error, len(encoded)) + encoded)
 
 
-def ranges_chunk(cookie: int, ranges: Iterable[Range]) -> bytes:
-    """Encode what is known of consecutive ranges; at least one is given."""
+def ranges_chunk(
+    cookie: int, context_id: int, ranges: Iterable[Range], *, last: bool = True
+) -> bytes:
+    """Encode what a context knows of consecutive ranges; at least one is given."""
     content = b"".join(_RANGE.pack(length, flags) for length, flags in ranges)
-    return _chunk(Chunk.BLOCK_STATUS, cookie, _CONTEXT.pack(ALLOCATION_CONTEXT_ID) + content)
+    return _chunk(Chunk.BLOCK_STATUS, cookie, _CONTEXT.pack(context_id) + content, last=last)
 
 
-def _chunk(kind: Chunk, cookie: int, content: bytes) -> bytes:
-    header = _CHUNK.pack(STRUCTURED_REPLY_MAGIC, CHUNK_DONE, kind, cookie, len(content))
+def _chunk(kind: Chunk, cookie: int, content: bytes, *, last: bool = True) -> bytes:
+    flags = CHUNK_DONE if last else 0
+    header = _CHUNK.pack(STRUCTURED_REPLY_MAGIC, flags, kind, cookie, len(content))
     return header + content
 
 

@@ -251,7 +251,7 @@ class RequestReader:
             return too_large, f"at most {REQUEST_BYTES_MAX} bytes at once"
         if offset + length > self._agreement.export.size_bytes:
             return beyond, "the range ends beyond the export"
-        if rule.describes and not self._agreement.allocation_context:
+        if rule.describes and not self._agreement.describes:
             return NbdError.EINVAL, "no metadata context was chosen"
         if flags & _FAST_ZERO and not self._agreement.export.fast_zero:
             return NbdError.ENOTSUP, "zeroing is not faster than writing here"

@@ -14,15 +14,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final, cast
 
 import attrs
 
 from srshell.codec.checksum import Buffer
-from srshell.export.device import BlockDevice, DeviceError
-from srshell.export.nbd_handshake import Exports
+from srshell.export.device import BlockDevice, DeviceError, Range, ReportsDirty
+from srshell.export.nbd_handshake import Agreement, Exports
 from srshell.export.nbd_numbers import Command, CommandFlag, NbdError, error_from_errno_name
 from srshell.export.nbd_protocol import NbdConnection, Phase
 from srshell.export.nbd_requests import ClientLimits, Request
@@ -207,7 +207,9 @@ class NbdSession(asyncio.BufferedProtocol):
             case Command.CACHE:
                 return _warm(device, offset, length)
             case Command.BLOCK_STATUS:
-                return device.ranges(offset, length)
+                agreement = self._connection.agreement
+                assert agreement is not None, request
+                return _describe(device, agreement, offset, length)
             case _:
                 raise AssertionError(request)
 
@@ -235,7 +237,7 @@ class NbdSession(asyncio.BufferedProtocol):
             if request.command == _READ:
                 self._connection.answer_data(request, result)
             elif request.command == Command.BLOCK_STATUS:
-                self._connection.answer_ranges(request, result)
+                self._connection.answer_ranges(request, *result)
             else:
                 self._connection.answer(request)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
@@ -312,6 +314,18 @@ class NbdSession(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, self.abort)
+
+
+async def _describe(
+    device: BlockDevice, agreement: Agreement, offset: int, length: int
+) -> tuple[Sequence[Range], Sequence[Range]]:
+    """What is allocated, and what is dirty; of that which was chosen."""
+    dirty: Sequence[Range] = ()
+    if agreement.dirty_context:
+        assert isinstance(device, ReportsDirty), device
+        dirty = await device.dirty_ranges(offset, length)
+    known = await device.ranges(offset, length) if agreement.allocation_context else ()
+    return known, dirty
 
 
 async def _warm(device: BlockDevice, offset: int, length: int) -> None:
