@@ -12,30 +12,34 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.pair import open_pair
+from benchmarks.pair import Pair, open_pair
+from benchmarks.peers import missing
 from benchmarks.rows import Row, copy_row, has_fio, write_row
+from benchmarks.rows_of_peers import peer_rows, resync_row
 from srshell.site.process import loop_factory
 
-_VOLUME_BYTES = 512 << 20
 _CELLS = ((4096, 1), (4096, 32), (65536, 1), (65536, 32))
 
 
-async def _measure(folder: Path, seconds: float, pairs: int, *, direct: bool) -> list[Row]:
+async def _measure(
+    folder: Path, size_bytes: int, seconds: float, pairs: int, *, direct: bool
+) -> list[Row]:
     rows: list[Row] = []
-    async with open_pair(folder, _VOLUME_BYTES, direct=direct, inside=True) as pair:
+    async with open_pair(folder, size_bytes, direct=direct, inside=True) as pair:
         await pair.start_copy()
         await pair.until_live()
         for block_bytes, depth in (*_CELLS, (4096, 128)):
             rows.append(await write_row(pair, "in process", block_bytes, depth, seconds, pairs))
             sys.stderr.write(f"measured {rows[-1].work}\n")
-    async with open_pair(folder, _VOLUME_BYTES, direct=direct) as pair:
-        half = _VOLUME_BYTES // 2
+    async with open_pair(folder, size_bytes, direct=direct) as pair:
+        half = size_bytes // 2
         piece = os.urandom(1 << 20)
-        for offset in range(0, _VOLUME_BYTES, 4 << 20):
+        for offset in range(0, size_bytes, 4 << 20):
             for part in range(2):
                 await pair.sites[0].write("source", offset + (part << 20), piece)
         await _settled()
         rows.append(await copy_row(pair, half))
+        rows += await _beside_peers(pair, seconds, pairs)
         for way in ("python", "nbd"):
             if way == "nbd" and not has_fio():
                 sys.stderr.write("nbd rows are left out: fio is not installed\n")
@@ -43,6 +47,18 @@ async def _measure(folder: Path, seconds: float, pairs: int, *, direct: bool) ->
             for block_bytes, depth in _CELLS:
                 rows.append(await write_row(pair, way, block_bytes, depth, seconds, pairs))
                 sys.stderr.write(f"measured {rows[-1].work}\n")
+    return rows
+
+
+async def _beside_peers(pair: Pair, seconds: float, pairs: int) -> list[Row]:
+    rows = [await resync_row(pair, 0.01)]
+    if absent := missing():
+        sys.stderr.write(f"rows beside peers are left out: not installed: {', '.join(absent)}\n")
+        return rows
+    await _settled()
+    async for row in peer_rows(pair, seconds, pairs):
+        rows.append(row)
+        sys.stderr.write(f"measured {row.work}\n")
     return rows
 
 
@@ -57,12 +73,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
     parser.add_argument("--pairs", type=int, default=3, help="measurements of each row")
+    parser.add_argument("--mib", type=int, default=512, help="size of the volume")
     parser.add_argument("--direct", action="store_true", help="commit in the site's own thread")
     parser.add_argument("--folder", type=Path, help="where volumes and logs are made")
     parser.add_argument("--json", type=Path, help="write the rows there, too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="srshell-bench-", dir=options.folder) as folder:
-        work = _measure(Path(folder), options.seconds, options.pairs, direct=options.direct)
+        size_bytes = options.mib << 20
+        work = _measure(
+            Path(folder), size_bytes, options.seconds, options.pairs, direct=options.direct
+        )
         with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
             rows = runner.run(work)
     sys.stdout.write("\n".join(_lines(rows)) + "\n")
@@ -72,16 +92,16 @@ def main() -> int:
 
 
 def _lines(rows: list[Row]) -> list[str]:
-    head = f"{'work':30}{'srshell/s':>10}{'least/s':>10}{'ratio':>7}{'p50 ms':>8}{'p99 ms':>8}"
-    lines = [f"{head}{'CPU us':>8}{'least us':>9}  note"]
+    head = f"{'work':30}{'srshell/s':>10}{'beside/s':>10}{'ratio':>7}{'p50 ms':>8}{'p99 ms':>8}"
+    lines = [f"{head}{'CPU us':>8}{'beside us':>10}  note"]
     for row in rows:
-        note = "noisy" if row.noisy else row.note
+        note = "; ".join(part for part in ("noisy" * row.noisy, row.note) if part)
         rates = f"{row.product:10.0f}{row.yardstick:10.0f}{row.ratio:7.2f}"
         times = f"{row.p50_seconds * 1e3:8.2f}{row.p99_seconds * 1e3:8.2f}"
-        cpu = f"{row.cpu_us:8.0f}{row.yardstick_cpu_us:9.0f}"
+        cpu = f"{row.cpu_us:8.0f}{row.yardstick_cpu_us:10.0f}"
         lines.append(f"{row.work:30}{rates}{times}{cpu}  {note}".rstrip())
     lines += [
-        "least: the smallest program that logs on two sides, then answers; for a copy: cp",
+        "beside: what the note names; else the smallest program that logs on two sides",
         "noisy: the smallest program itself varied too much to compare with",
     ]
     return lines

@@ -55,6 +55,14 @@ class Pair:
         for site in self.sites:
             await site.start_replica(_PARTNERSHIP)
 
+    async def suspend(self) -> None:
+        """Let the primary go on without the other side until `resume`."""
+        await self.sites[0].suspend(_PARTNERSHIP)
+
+    async def resume(self) -> None:
+        """Let the sides link again."""
+        await self.sites[0].resume(_PARTNERSHIP)
+
     async def until_live(self) -> None:
         """Wait until the group is in sync."""
         while (await self.report()).flow is not Flow.LIVE:  # noqa: ASYNC110 (another process)

@@ -57,10 +57,11 @@ async def write_row(
         measure = _by_nbd if way == "nbd" else _by_python
         ours.append(await measure(pair, block_bytes, depth, seconds))
     name = f"{way} {block_bytes >> 10} KiB, depth {depth}"
-    return _row(name, ours, theirs)
+    return row_of(name, ours, theirs)
 
 
-def _row(name: str, ours: list[Rate], theirs: list[Rate]) -> Row:
+def row_of(name: str, ours: list[Rate], theirs: list[Rate], note: str = "") -> Row:
+    """Return the line of two series of measurements that were made in turn."""
     rates = [rate.per_second for rate in theirs]
     return Row(
         work=name,
@@ -74,6 +75,7 @@ def _row(name: str, ours: list[Rate], theirs: list[Rate]) -> Row:
         p99_seconds=statistics.median(rate.p99_seconds for rate in ours),
         cpu_us=statistics.median(rate.cpu_us_per_write for rate in ours),
         yardstick_cpu_us=statistics.median(rate.cpu_us_per_write for rate in theirs),
+        note=note,
     )
 
 

@@ -1,6 +1,6 @@
 """Builds and runs the yardstick: `yardstick.c`, the least that a synchronous replicator must do.
 
-Always true: the program is built once for each text of it, into ``build/``.
+Always true: a program is built once for each text of it, into ``build/``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from pathlib import Path
 import attrs
 
 _HERE = Path(__file__).resolve().parent
-_SOURCE = _HERE / "yardstick.c"
 _BUILD = _HERE.parent / "build"
 
 
@@ -50,17 +49,18 @@ def compiler() -> str | None:
     return next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
 
 
-def program() -> Path:
-    """Return the built yardstick.  Raises RuntimeError where there is no C compiler."""
-    digest = hashlib.sha256(_SOURCE.read_bytes()).hexdigest()[:12]
-    built = _BUILD / f"yardstick-{digest}"
+def build(source: str) -> Path:
+    """Return a C program of this folder, built.  Raises RuntimeError where there is no compiler."""
+    text = _HERE / source
+    digest = hashlib.sha256(text.read_bytes()).hexdigest()[:12]
+    built = _BUILD / f"{text.stem}-{digest}"
     if not built.exists():
         found = compiler()
         if found is None:
-            raise RuntimeError("the yardstick needs a C compiler: install gcc")
+            raise RuntimeError(f"{text.stem} needs a C compiler: install gcc")
         _BUILD.mkdir(exist_ok=True)
         fresh = built.with_suffix(".new")
-        command = [found, "-O2", "-pthread", "-o", str(fresh), str(_SOURCE)]
+        command = [found, "-O2", "-pthread", "-o", str(fresh), str(text)]
         subprocess.run(command, check=True)
         fresh.replace(built)
     return built
@@ -74,5 +74,5 @@ def log_then_ack(
     ``applies``: it writes the records to volumes too, and syncs these before log space is reused.
     """
     words = [str(folder), str(block_bytes), str(depth), str(seconds), str(int(applies))]
-    ended = subprocess.run([str(program()), *words], check=True, capture_output=True)
+    ended = subprocess.run([str(build("yardstick.c")), *words], check=True, capture_output=True)
     return Rate(**json.loads(ended.stdout))

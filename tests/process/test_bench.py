@@ -14,11 +14,12 @@ _CELLS = {f"{kib} KiB, depth {depth}" for kib in (4, 64) for depth in (1, 32)}
 
 
 @pytest.mark.slow
-@needs.tools("fio", "cc")
+@needs.tools("fio", "cc", "qemu-storage-daemon", "qemu-nbd")
 def test_every_row_is_measured_beside_the_yardstick(tmp_path: Path) -> None:
     """The short form: one pair of a fifth of a second for each row."""
     report = tmp_path / "rows.json"
-    short = ["--seconds", "0.2", "--pairs", "1", "--folder", str(tmp_path), "--json", str(report)]
+    short = ["--seconds", "0.2", "--pairs", "1", "--mib", "64"]
+    short += ["--folder", str(tmp_path), "--json", str(report)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *short],
         cwd=_ROOT,
@@ -31,7 +32,13 @@ def test_every_row_is_measured_beside_the_yardstick(tmp_path: Path) -> None:
     work = {row["work"] for row in rows}
     ways = ("in process", "python", "nbd")
     assert {f"{way} {cell}" for way in ways for cell in _CELLS} < work
-    assert [name for name in work if name.startswith("first copy")]
+    assert {
+        "nbd fua 4 KiB, depth 32",
+        "nbd write 64 KiB, depth 8",
+        "nbd read 4 KiB, depth 32",
+    } < work
+    for start in ("first copy", "resync"):
+        assert [name for name in work if name.startswith(start)]
     assert all(row["product"] > 0 and row["yardstick"] > 0 and row["cpu_us"] > 0 for row in rows)
     assert all(row["p50_seconds"] <= row["p99_seconds"] for row in rows)
     assert [path.name for path in tmp_path.iterdir()] == ["rows.json"]
