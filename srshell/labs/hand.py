@@ -44,13 +44,13 @@ class Hand:
         """Carry out a command line that has to work."""
         return self.desk.do(line)
 
-    def refused(self, code: str, line: str) -> None:
-        """A command line that the fabric has to refuse."""
+    def refused(self, code: str, line: str) -> str:
+        """A command line that the fabric has to refuse; the line that mends it."""
         try:
             self.desk.do(line)
         except SrError as error:
             if error.code == code:
-                return
+                return error.mend
             raise Misjudged(f"{line}: refused with {error.code}, not {code}: {error}") from error
         raise Misjudged(f"{line}: was not refused")
 

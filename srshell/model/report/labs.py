@@ -97,7 +97,7 @@ class LabCheckReport(Rows[LabCheckRow]):
     ROWS: ClassVar[str] = "checks"
 
     def __float__(self) -> float:
-        return self.points
+        return float(self.points)
 
 
 @attrs.frozen

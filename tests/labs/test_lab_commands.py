@@ -1,0 +1,120 @@
+"""Labs as a person meets them: on the command line, in IPython, and graded by running again."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from srshell.labs.grading import grade
+from srshell.labs.notebook import make_notebook
+from srshell.labs.shelf import LABS_HOME, find_lab
+from srshell.model.errors import SrError
+from tests.magics.conftest import one_shell, shell
+
+__all__ = ["one_shell", "shell"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home for labs; whatever was begun there is removed."""
+    monkeypatch.setenv(LABS_HOME, str(tmp_path / "labs"))
+    yield tmp_path / "labs"
+    srshell("lab", "stop", "--remove")
+
+
+def srshell(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "srshell", *words],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_lab_on_the_command_line(home: Path) -> None:
+    """Begin, look, check, work, check: by exit codes, as a script would."""
+    assert "srshell lab list" in srshell("lab", "task").stderr
+    begun = srshell("--json", "lab", "start", "1", "--seed", "3")
+    lab = json.loads(begun.stdout)
+    assert begun.stderr == ""
+    assert lab["fabric"] == str(home / "places" / "fabric")
+    assert srshell("lab", "check", "1").returncode == 2  # nothing can be known yet
+    fabric = {"SRSHELL_FABRIC": lab["fabric"]}
+    good = [lab["facts"][name] for name in ("north", "east", "south", "west", "harbour")]
+    rows = json.loads(srshell("--json", "identify", *good, **fabric).stdout)["candidates"]
+    sound = {row["where"] for row in rows if row["honours_flush"] and not row["fabric"]}
+    first, second = sorted(sound)
+    srshell("discover", first, "--as", "ClusterA", "--site", "redmond", **fabric)
+    srshell("discover", second, "--as", "ClusterB", "--site", "tokyo", **fabric)
+    assert srshell("lab", "check", "1").returncode == 1
+    assert "5 of 7" not in srshell("lab", "list").stdout
+    assert srshell("lab", "check", "--points").stdout == "3\n"
+    assert "has burned" not in srshell("lab", "hint").stdout
+
+
+def test_a_lab_in_ipython(shell: InteractiveShell, home: Path) -> None:
+    """The shell speaks to the sandbox after `%lab start`; facts can stand in a line."""
+    shell.run_line_magic("load_ext", "srshell")
+    lab = shell.run_line_magic("lab", "start 1 --seed 3")
+    info = shell.run_line_magic("info", "")
+    assert info.fabric == str(home / "places" / "fabric")
+    assert info.sandbox
+    shell.user_ns["lab"] = lab
+    places = "$lab.north $lab.east $lab.south $lab.west $lab.harbour"
+    found = shell.run_line_magic("identify", places)
+    assert len(found) == 5
+    checked = shell.run_line_magic("lab", "check 1")
+    assert float(checked) == 0
+    points = shell.run_line_magic("lab", "check 1 --points")
+    assert (points, repr(points)) == (0, "0")
+    assert shell.run_line_magic("lab", "")[0].name == "places"
+    shell.run_line_magic("lab", "stop --remove")
+
+
+def _answered(path: Path, first: str, second: str) -> Path:
+    """The notebook of lab 1 with code in its rooms."""
+    made = make_notebook(find_lab("places"), "nbgrader")
+    rooms = {"task1": first, "task2": second}
+    for cell in made["cells"]:
+        cell["source"] = rooms.get(cell["id"], cell["source"])
+    path.write_text(json.dumps(made))
+    return path
+
+
+_UNDERSTOOD = """\
+found = %identify $lab.north $lab.east $lab.south $lab.west $lab.harbour
+good = sorted({c.where for c in found if c.honours_flush and not c.fabric})
+%discover {good[0]} --as ClusterA --site redmond
+%discover {good[1]} --as ClusterB --site bellevue"""
+_CLASSIFIED = """\
+%classify ClusterA/PoolA $lab.storage_class
+%classify ClusterB/PoolA $lab.storage_class"""
+_READ_OFF = "%discover $lab.north --as ClusterA --site redmond"
+
+
+@pytest.mark.slow
+def test_a_grade_is_what_a_notebook_reaches_under_other_seeds(tmp_path: Path) -> None:
+    """What was understood works again; what was read off under one seed does not."""
+    good = grade(_answered(tmp_path / "good.ipynb", _UNDERSTOOD, _CLASSIFIED), (11, 12))
+    assert [row.problem for row in good] == ["", ""]
+    assert (good.points, good.points_of) == (7, 7)
+    poor = grade(_answered(tmp_path / "poor.ipynb", _READ_OFF, ""), (11,))
+    assert poor.points < 7
+    assert poor.grades[0].seed == 11
+
+
+def test_what_is_no_notebook_of_a_lab_is_not_graded(tmp_path: Path) -> None:
+    path = tmp_path / "x.ipynb"
+    for text in (None, "{", "{}", '{"metadata": {"srshell": 3}}'):
+        if text is not None:
+            path.write_text(text)
+        with pytest.raises(SrError) as refused:
+            grade(path, (1,))
+        assert refused.value.code == "SR9804"
