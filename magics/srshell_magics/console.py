@@ -164,6 +164,8 @@ class Console:
         line = ""
         try:
             report = self._confirmed(call, bridge)
+            if call.report:
+                line = _kept(call, report)
             if call.spec.changes and not (own.quiet or call.dry_run or call.json):
                 line = self._success(call, report)
         finally:
@@ -300,3 +302,11 @@ class Console:
         finally:
             self.connection.close()
             self.connection.wanted = attrs.evolve(self.connection.wanted, start=True)
+
+
+def _kept(call: Call, report: object) -> str:
+    """The line that says where the page with charts was written."""
+    from srshell.fabric.keeping import keep_report
+    from srshell.model.report import encode
+
+    return f"written: {keep_report(call, encode(report))}"

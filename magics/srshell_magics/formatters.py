@@ -35,6 +35,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "RoleChange", "TeardownReport", "Verification", "VmReport", "VmsReport",
     ),
     "srshell.fabric.reports": ("StoppedReport", "VmCheckReport"),
+    "srshell.model.topology": ("TopologyReport",),
     "srshell.model.inventory": ("Candidate", "Event", "Job", "Pair", "Pool", "Volume"),
 }  # fmt: skip
 

@@ -20,7 +20,8 @@ NAMES = (
     "fabric", "failback", "failover", "fault", "group", "groups", "identify", "info", "job", "jobs",
     "lab", "manage-pool", "manage_pool", "nbd", "pair", "pairs", "plan", "pools", "prepare",
     "provision", "refresh", "rename", "resolve", "restart", "resume", "rmvm", "sr", "status",
-    "suspend", "teardown", "unpair", "verify", "vm", "vms", "volume", "volumes", "wait", "why",
+    "suspend", "teardown", "topology", "unpair", "verify", "vm", "vms", "volume", "volumes",
+    "wait", "why",
 )  # fmt: skip
 
 

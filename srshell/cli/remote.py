@@ -17,6 +17,7 @@ from srshell.cli import show
 from srshell.cli.surroundings import Exit, Surroundings, Unreachable
 from srshell.fabric.calls import DEFAULT_TIMEOUT_SECONDS, Call
 from srshell.fabric.control_http import ControlHttp, OwnerGone
+from srshell.fabric.keeping import keep_report
 from srshell.fabric.launch import connect, no_owner
 from srshell.fabric.progress import RateMeter
 from srshell.model.errors import SrError
@@ -42,6 +43,8 @@ def run(call: Call, around: Surroundings) -> int:
     finally:
         http.close()
     show.show_result(data, around)
+    if path := keep_report(call, data):
+        print(f"written: {path}", file=around.err)
     return _exit_code(call, data)
 
 
@@ -156,9 +159,11 @@ def _still_running(job: dict[str, Any], seconds: float) -> SrError:
 
 def _exit_code(call: Call, data: bytes | str) -> int:
     """0, but for `status`, whose code is the worst health, and for what was found wanting."""
-    if call.method not in {"status", "verify", "check_vm", "job"}:
+    if call.method not in {"status", "verify", "check_vm", "job", "topology"}:
         return Exit.OK
     report = json.loads(data)
+    if call.method == "topology":
+        return {"ready": Exit.OK, "warned": Exit.FAILED}.get(report["verdict"], Exit.CRITICAL)
     if call.method == "status":
         healths = {row["replication_health"] for row in report["groups"]}
         if "Critical" in healths:

@@ -28,6 +28,7 @@ from srshell.model.report import (
     VmsReport,
     WhyReport,
 )
+from srshell.model.topology import TopologyReport
 
 
 class RunningVerbs:
@@ -120,9 +121,18 @@ class RunningVerbs:
 
     @verb
     async def nbd(
-        self, volume: Name, *, on: bool = True, dry_run: bool = False, wait: bool = True
+        self,
+        volume: Name,
+        *,
+        on: bool = True,
+        read_only: bool = False,
+        dry_run: bool = False,
+        wait: bool = True,
     ) -> NbdExport:
-        """Serve a volume over NBD, or with ``on=False`` no longer."""
+        """Serve a volume over NBD, or with ``on=False`` no longer.
+
+        With ``read_only`` the secondary's volume is shown, too.
+        """
 
     # --- steps 10 and 11: roles ---------------------------------------------------------------
 
@@ -250,6 +260,12 @@ class RunningVerbs:
     @verb
     async def explain(self, code: str) -> ExplainReport:
         """The long text of a code."""
+
+    @verb
+    async def topology(
+        self, source: Name, destination: Name, *, duration: float | None = None
+    ) -> TopologyReport:
+        """Test whether two arrays are fit to replicate; ``duration`` is in seconds."""
 
     @verb
     async def fault(

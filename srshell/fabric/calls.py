@@ -44,6 +44,7 @@ class Call:
     method: str
     arguments: dict[str, object]
     json: bool = False
+    report: str = ""  #: the surface writes the result there, as one HTML page; empty: nowhere
 
     @property
     def dry_run(self) -> bool:
@@ -185,6 +186,7 @@ def to_call(spec: CommandSpec, typed: dict[str, object]) -> Call:
         elif value is not None and value != []:
             arguments[argument.keyword] = _read(argument, value)
     as_json = arguments.pop("json", False) is True
+    report = str(arguments.pop("report_file", ""))
     if arguments.pop("background", False):
         arguments["wait"] = False
     method = spec.method
@@ -192,7 +194,7 @@ def to_call(spec: CommandSpec, typed: dict[str, object]) -> Call:
         method = _provision(arguments)
     if spec.effect is Effect.DESTROYS and spec.name == "failover":
         arguments.setdefault("kind", "planned" if "accept_loss" not in arguments else "unplanned")
-    return Call(spec, method, arguments, as_json)
+    return Call(spec, method, arguments, as_json, report)
 
 
 def _put(spec: CommandSpec, arguments: dict[str, object], argument: Argument) -> None:

@@ -17,6 +17,7 @@ from srshell.fabric.commands_labs import LABS
 from srshell.fabric.commands_operation import MACHINES, PROCESSES, ROLES, WATCHING
 from srshell.fabric.commands_screens import SCREENS
 from srshell.fabric.commands_setup import INVENTORY, PROTECTION, PROVISIONING
+from srshell.fabric.commands_topology import TOPOLOGY
 
 __all__ = [
     "COMMANDS",
@@ -37,7 +38,7 @@ FAMILIES: dict[str, tuple[CommandSpec, ...]] = {
     "machines and exports": MACHINES,
     "roles": ROLES,
     "branches": BRANCHES,
-    "watching": WATCHING,
+    "watching": (*WATCHING, *TOPOLOGY),
     "screens": SCREENS,
     "labs": LABS,
     "processes": PROCESSES,

@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from srshell.model import report as model_report
+from srshell.model.topology import TopologyReport
 
 
 @attrs.frozen
@@ -41,6 +42,7 @@ class StoppedReport:
 _OWN: Final[dict[str, type[Any]]] = {
     "srshell.vm-check/1": VmCheckReport,
     "srshell.stopped/1": StoppedReport,
+    "srshell.topology/1": TopologyReport,
 }
 
 

@@ -29,6 +29,7 @@ from srshell.fabric.verbs import (
     replication,
     roles,
     storage,
+    topology,
     verifying,
     volumes,
     watching,
@@ -58,7 +59,7 @@ HANDLERS: dict[str, Callable[..., Awaitable[Any]]] = {
         roles.prepare, roles.failover, roles.failback,
         machines.vms, machines.add_vm, machines.remove_vm, machines.check_vm,
         watching.info, watching.events, watching.jobs, watching.job, watching.explain,
-        watching.why, watching.restart, watching.fault,
+        watching.why, watching.restart, watching.fault, topology.topology,
     )
 }  # fmt: skip
 

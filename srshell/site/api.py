@@ -23,6 +23,7 @@ from srshell.model.branch import Branch
 from srshell.model.inventory import Candidate, PoolKind
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
 from srshell.model.report import NbdExport
+from srshell.model.topology import DiskMeasure, LinkMeasure
 from srshell.model.verification import VERIFY_ALL, Compared, VerifyOrder
 
 
@@ -145,6 +146,7 @@ class FaultKind(StrEnum):
     """What a sandbox can be made to suffer from, for some seconds."""
 
     LINK_DOWN = "link-down"  # links are cut and no new one is made or taken
+    LINK_SLOW = "link-slow"  # each message takes 5 ms longer
     SLOW_DISK = "slow-disk"  # each write and sync takes 0.1 s longer
     FREEZE = "freeze"  # the site does nothing at all
 
@@ -286,6 +288,12 @@ class SiteApi(Protocol):
 
     async def unexport(self, volume: str) -> None:
         """Disconnect the clients of a volume and serve it no more."""
+
+    async def measure_link(self, address: str, seconds: float) -> LinkMeasure:
+        """Measure round trips and bandwidth to another site; what is sent is dropped there."""
+
+    async def measure_disk(self, pool: str, seconds: float) -> DiskMeasure:
+        """Measure how fast a pool makes writes durable, by a scratch file without a name."""
 
     async def fault(self, kind: FaultKind, seconds: float) -> None:
         """Suffer from a fault for some seconds; ends a fault of that kind with 0.

@@ -20,6 +20,7 @@ from srshell.model.errors import SrError
 from srshell.model.inventory import Candidate
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
 from srshell.model.report import NbdExport
+from srshell.model.topology import DiskMeasure, LinkMeasure
 from srshell.model.verification import VERIFY_ALL, Compared, VerifyOrder
 from srshell.site import rpc
 from srshell.site.api import (
@@ -331,6 +332,16 @@ class SiteClient(_RemoteSite):
     async def unexport(self, volume: str) -> None:
         """See `SiteApi.unexport`."""
         await self._call("unexport", volume)
+
+    async def measure_link(self, address: str, seconds: float) -> LinkMeasure:
+        """See `SiteApi.measure_link`."""
+        found: LinkMeasure = await self._call("measure_link", address, seconds)
+        return found
+
+    async def measure_disk(self, pool: str, seconds: float) -> DiskMeasure:
+        """See `SiteApi.measure_disk`."""
+        found: DiskMeasure = await self._call("measure_disk", pool, seconds)
+        return found
 
     async def fault(self, kind: FaultKind, seconds: float) -> None:
         """See `SiteApi.fault`."""

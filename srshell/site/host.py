@@ -39,6 +39,7 @@ from srshell.site.errors import readable_errors
 from srshell.site.exports import Exports
 from srshell.site.faults import Faults, FaultyNetwork, SlowDisk
 from srshell.site.journal import Journal
+from srshell.site.measuring import MeasureVerbs
 from srshell.site.process_lock import leave_site, lock_site
 from srshell.site.replicas import HostedReplica, Replicas
 from srshell.site.rpc import DATA_BYTES_MAX
@@ -50,7 +51,7 @@ from srshell.transport import LinkRefused, Listener, Network, StreamNetwork
 
 
 @attrs.define(eq=False)
-class Site(BranchVerbs):
+class Site(BranchVerbs, MeasureVerbs):
     """See `SiteApi` for the verbs.  Make it with `open`."""
 
     settings: SiteSettings

@@ -18,7 +18,7 @@ from typing import Final
 
 import attrs
 
-from srshell.codec.messages import Hello, Refused
+from srshell.codec.messages import Hello, Ping, Refused
 from srshell.engine.core import ReplicaEvent
 from srshell.engine.formatting import format_log, wipe_log
 from srshell.engine.replica import Replica
@@ -29,6 +29,7 @@ from srshell.model.replica import ReplicaReport, ReplicaSpec
 from srshell.site.backing import NoBacking, ReplicaBacking
 from srshell.site.errors import readable_errors
 from srshell.site.journal import Journal
+from srshell.site.measuring import answer_probe
 from srshell.site.store import Store
 from srshell.site.volumes import HostedVolume, Loan, in_use
 from srshell.storage import DeviceExecutor, DirectExecutor, Disk, StorageError
@@ -160,6 +161,9 @@ class Replicas:
                 message, _ = await link.receive()
         except (TimeoutError, LinkClosed):
             link.close()
+            return
+        if isinstance(message, Ping):
+            await answer_probe(link, message)
             return
         if not isinstance(message, Hello):
             self._refuse(link, "SR9002", f"a {type(message).__name__} came before any Hello")

@@ -17,15 +17,17 @@ import attrs
 from srshell.model.errors import SrError
 from srshell.model.inventory import Job, JobState, Step, StepState
 from srshell.model.report import CheckRow, PlanReport, RoleChange, StepRow
+from srshell.model.topology import TopologyReport
 from srshell_tui import wizard as wizards
 from srshell_tui.reel import Reel
 from srshell_tui.scene import Tape, couples
 from srshell_tui.screens import draw
 from srshell_tui.screens.sheets import draw_help, draw_page
+from srshell_tui.screens.topology import TopologyTest, draw_topology
 from srshell_tui.screens.wizard import draw_wizard
 from srshell_tui.store import FabricView, hear, lose, seek
 from srshell_tui.text import Drawing, to_ascii
-from tests.tui import states
+from tests.tui import states, topologies
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = states.NOW
@@ -181,6 +183,13 @@ def help_page(size: str, **changes: Any) -> Drawing:  # noqa: ANN401
     return draw_help(scene, 0, "connected, frame 31, one in 1 s; drawn 58, left out 2")
 
 
+def topology(report: TopologyReport | None, size: str) -> Drawing:
+    """A topology test, while it is measured or with what it found."""
+    width, height = (int(part) for part in size.split("x"))
+    scene = states.scene(sync(), width=width, height=height)
+    return draw_topology(scene, TopologyTest("ClusterA", "ClusterB", 10.0, report))
+
+
 def answer() -> Drawing:
     """The page of a refused command."""
     from srshell_tui.wizard_sheet import error_page  # noqa: PLC0415 - loads Textual
@@ -215,6 +224,10 @@ def pictures() -> dict[str, Draw]:
 
 TAPE = Tape(2 / 3, 7, 10, NOW, NOW + 9)
 _ODD: dict[str, Draw] = {
+    "topology-measuring-80x24": lambda: topology(None, "80x24"),
+    "topology-ready-80x24": lambda: topology(topologies.ready(), "80x24"),
+    "topology-broken-80x24": lambda: topology(topologies.broken(), "80x24"),
+    "topology-broken-140x40": lambda: topology(topologies.broken(), "140x40"),
     "overview-many-80x24": lambda: screen(
         many, "overview", "80x24", cursors={"overview": "Grp030"}, sort="name"
     ),

@@ -44,6 +44,7 @@ from srshell_tui.scene import Look
 from srshell_tui.sheet import Sheet
 from srshell_tui.store import Contact, FabricView, Gap, forget, hear, lose, seek
 from srshell_tui.themes import NoColour, themes
+from srshell_tui.topology_sheet import TopologySheet
 from srshell_tui.wizard import Wizard, of_line
 from srshell_tui.wizard_sheet import WizardSheet, error_page
 
@@ -230,6 +231,9 @@ class Dashboard(App[int], inherit_bindings=False):
                 return
         except SrError as error:
             self.push_screen(PageSheet(line, error_page(error)))
+            return
+        if call.method == "topology":
+            self.push_screen(TopologySheet(call))
             return
         self.say(f"asking: {line}")
         self.show_answer(line, call)

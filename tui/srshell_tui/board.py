@@ -71,6 +71,7 @@ class Board(Sheet, inherit_bindings=False):
         Binding("X", "change('teardown')", show=False),
         Binding("P", "provision", show=False),
         Binding("v", "about('verify')", show=False),
+        Binding("t", "topology", show=False),
         Binding("E", "explain", show=False),
         Binding("x", "app.export", show=False),
         Binding("a", "app.accept", show=False),
@@ -282,6 +283,18 @@ class Board(Sheet, inherit_bindings=False):
         couple = self.couple()
         if couple is not None:
             self.dashboard.run_line(f"{verb} {couple.source.name}")
+
+    def action_topology(self) -> None:
+        """Test the two arrays of the chosen replication; else those of the first pair."""
+        couple, view = self.couple(), self.dashboard.view
+        if couple is not None and couple.other is not None:
+            arrays = [side.array for side in couple.sides]
+        else:
+            arrays = next(([pair.array, pair.peer] for pair in view.pairs.values()), [])
+        if not arrays:
+            self.dashboard.say("no pair of arrays is known yet: :pair")
+            return
+        self.dashboard.run_line(shlex.join(["topology", *arrays]))
 
     def action_explain(self) -> None:
         """The long text behind what is chosen."""

@@ -13,13 +13,21 @@ from srshell.fabric.pages.groups import GROUP_PAGES
 from srshell.fabric.pages.labs import LAB_PAGES
 from srshell.fabric.pages.running import RUNNING_PAGES
 from srshell.fabric.pages.storage import STORAGE_PAGES
+from srshell.fabric.pages.topology import TOPOLOGY_PAGES
 from srshell.fabric.pages.words import Page, Report, clean, progress_line
 from srshell.model.printable import printable
 
 __all__ = ["PAGES", "Page", "Report", "page_of", "printable", "progress_line"]
 
 #: Schema to the function that makes the page.
-PAGES = {**STORAGE_PAGES, **GROUP_PAGES, **RUNNING_PAGES, **BRANCH_PAGES, **LAB_PAGES}
+PAGES = {
+    **STORAGE_PAGES,
+    **GROUP_PAGES,
+    **RUNNING_PAGES,
+    **BRANCH_PAGES,
+    **TOPOLOGY_PAGES,
+    **LAB_PAGES,
+}
 
 
 def page_of(report: Report) -> Page:

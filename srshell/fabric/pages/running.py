@@ -11,10 +11,14 @@ from srshell.fabric.pages.words import UNKNOWN, Page, Report, clock, duration, s
 
 
 def _nbd(report: Report) -> Page:
+    twin = report.get("primary_volume")
+    there = (f"the side that leads: srshell nbd {twin}",) if twin else ()
     if not report.get("serving", True):
-        return Page(f"{report['volume']} is served no longer")
+        if not twin:
+            return Page(f"{report['volume']} is served no longer")
+        return Page(f"{report['volume']} is secondary and serves nobody now", lines=there)
     kind = " (read-only)" if report["read_only"] else ""
-    return Page(f"{report['uri']}{kind}")
+    return Page(f"{report['uri']}{kind}", lines=there)
 
 
 def _role_change(report: Report) -> Page:

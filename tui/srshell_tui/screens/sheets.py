@@ -37,7 +37,7 @@ EVERYWHERE: Final[tuple[Key, ...]] = (
 CHANGING: Final[tuple[Key, ...]] = (
     ("F", "fail over"), ("B", "fail back"), ("p", "suspend or resume"),
     ("K", "resolve a split brain"), ("X", "tear down"), ("P", "provision volumes for a pair"),
-    ("v", "verify (changes nothing)"),
+    ("v", "verify (changes nothing)"), ("t", "test the topology (changes nothing)"),
 )  # fmt: skip
 #: Keys of a replay, in place of those that change something.
 REPLAYING: Final[tuple[Key, ...]] = (
