@@ -182,6 +182,17 @@ class Stage(Episode):
 
     # --- people, disks and wires ----------------------------------------------------------------
 
+    async def lose_what_the_peer_holds(self) -> None:
+        """Cut A's power when B's log holds a record that A's does not."""
+        await self.in_step()
+        await self.write(self.a, 0)
+        log = self.replica(self.b).core.log
+        held_lsn = log.durable_lsn
+        self.a.disk.hang()
+        self.begin(self.a, 8)
+        await self.until(lambda: log.durable_lsn > held_lsn, "the peer to hold the record")
+        self.a.power_cut()
+
     def cut(self) -> None:
         """Let nothing pass between the sides."""
         self.cluster.network.partition(*NAMES)

@@ -162,11 +162,7 @@ async def failed_for_good(stage: Stage) -> None:
     stage.begin(stage.a, 8)
     await stage.until(lambda: bool(stage.b.trouble), "the failure")
     await stage.pause(0.1)
-    stage.b.kill()
-    stage.b.disk.heal()
-    await stage.boot(stage.b)
-    if not stage.b.trouble:
-        stage.fail("a side whose log failed came back as if nothing had happened")
+    await _stays_failed(stage)
 
 
 async def failed_volume(stage: Stage) -> None:
@@ -179,6 +175,11 @@ async def failed_volume(stage: Stage) -> None:
         await stage.pause(0.06)
     if not stage.b.trouble:
         stage.fail("a failed sync of a volume went unnoticed")
+    await _stays_failed(stage)
+
+
+async def _stays_failed(stage: Stage) -> None:
+    """B's disk is well again, its process is another one; what failed has failed."""
     stage.b.kill()
     stage.b.disk.heal()
     await stage.boot(stage.b)
@@ -216,14 +217,7 @@ async def rotten_volume(stage: Stage) -> None:
 
 async def pulled_tail(stage: Stage) -> None:
     """The peer holds a record that the primary's crash lost; the primary takes it back."""
-    await stage.in_step()
-    await stage.write(stage.a, 0)
-    held_lsn = stage.replica(stage.b).core.log.durable_lsn
-    stage.a.disk.hang()
-    stage.begin(stage.a, 8)
-    log = stage.replica(stage.b).core.log
-    await stage.until(lambda: log.durable_lsn > held_lsn, "the peer to hold the record")
-    stage.a.power_cut()
+    await stage.lose_what_the_peer_holds()
     await stage.boot(stage.a)
     await stage.until(lambda: stage.phase(stage.a) is Phase.LIVE, "the primary to lead")
     await stage.write(stage.a, 16)

@@ -307,14 +307,7 @@ async def two_questions(stage: Stage) -> None:
 
 async def told_in_the_handshake(stage: Stage) -> None:
     """A crashed primary is told to lead alone while it shakes hands with a longer log."""
-    await stage.in_step()
-    await stage.write(stage.a, 0)
-    held_lsn = stage.replica(stage.b).core.log.durable_lsn
-    stage.a.disk.hang()
-    stage.begin(stage.a, 8)
-    log = stage.replica(stage.b).core.log
-    await stage.until(lambda: log.durable_lsn > held_lsn, "the peer to hold the record")
-    stage.a.power_cut()
+    await stage.lose_what_the_peer_holds()
     stage.cluster.set_delay(0.02, 0.021)
     await stage.boot(stage.a)
     core = stage.replica(stage.a).core
