@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 _BEGIN = "<!-- scorecard: python -m tests.soak.page -->"
 _END = "<!-- end of scorecard -->"
 _HEAD = (
-    "| what was run | done | goal | failed pieces | hours | last at commit | on |",
+    "| what was run | done | goal | failed pieces | minutes | last at commit | on |",
     "| --- | ---: | ---: | ---: | ---: | --- | --- |",
 )
 
@@ -34,10 +34,10 @@ def _line(work: Work, entries: list[Entry]) -> str:
     failed = sum(entry.status != 0 for entry in here)
     if not here:
         return f"| {work.name} | 0 | {work.goal:,} | | | not yet | |"
-    last, hours = here[-1], sum(entry.seconds for entry in here) / 3600
+    last, minutes = here[-1], sum(entry.seconds for entry in here) / 60
     day = time.strftime("%Y-%m-%d", time.gmtime(last.ended_unix))
     return (
-        f"| {work.name} | {done:,} {work.figure} | {work.goal:,} | {failed} | {hours:.1f} "
+        f"| {work.name} | {done:,} {work.figure} | {work.goal:,} | {failed} | {minutes:.1f} "
         f"| {last.commit} | {day} |"
     )
 
