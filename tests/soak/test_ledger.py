@@ -62,7 +62,7 @@ def test_the_scorecard_says_what_the_ledger_says() -> None:
         Entry("def", work.name, "", 1, 1800.0, 86400.0, {work.figure: 400}),
     ]
     lines = scorecard(entries).splitlines()
-    assert lines[2] == "| seeds | 400 seeds | 20,000 | 1 | 1.0 | def | 1970-01-02 |"
+    assert lines[2] == "| seeds | 400 seeds | 20,000 | 1 | 60.0 | def | 1970-01-02 |"
     assert all("not yet" in line for line in lines[3:])
 
 
