@@ -78,6 +78,10 @@ def _run(words: list[str]) -> int:
         return _help(rest[1:] if rest[:1] == ["help"] else [])
     if rest == ["lab"]:
         rest = ["lab", "list"]
+    if rest[0] == "nbd":
+        from srshell.cli import gateway
+
+        rest = ["gateway", *rest[1:]] if gateway.is_wanted(rest) else rest
     call = _read(rest)
     if call is None:
         return _help(rest)

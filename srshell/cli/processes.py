@@ -150,6 +150,13 @@ def _prefixes(arguments: dict[str, Any], around: Surroundings) -> int:
     return run_prefixes(arguments, around)
 
 
+def _gateway(arguments: dict[str, Any], around: Surroundings) -> int:
+    """Pass NBD clients on."""
+    from srshell.cli.gateway import run as run_gateway
+
+    return run_gateway(arguments, around)
+
+
 def _site(arguments: dict[str, Any], _around: Surroundings) -> int:
     """Serve one array."""
     from srshell.site.process import main
@@ -208,6 +215,7 @@ _PROCESSES: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
     "shot": _screen("shot"),
     "bench": _bench,
     "prefixes": _prefixes,
+    "gateway": _gateway,
     "site": _site,
     "writer": _writer,
     "guest": _guest,

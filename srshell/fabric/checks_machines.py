@@ -128,8 +128,21 @@ def check_remove_vm(view: View, name: str) -> Verdict:
     return findings.verdict()
 
 
-def check_export(view: View, volume: str) -> Verdict:
-    """Whether the volume may be served over NBD: any data volume that is complete (36, 37)."""
+def leading_twin(view: View, volume: str) -> str | None:
+    """The volume with the same data on the side that leads; None if that is this one, or none."""
+    group = view.snapshot.group_of_volume(volume)
+    primary = view.primary_of(group.name) if group is not None else None
+    if group is None or primary is None or primary == group.name or volume not in group.data:
+        return None
+    twins = dict(zip(group.data, view.snapshot.group(primary).data, strict=False))
+    return twins.get(volume)
+
+
+def check_export(view: View, volume: str, *, on: bool = True, read_only: bool = False) -> Verdict:
+    """Whether the volume may be served over NBD: any data volume that is complete (36, 37).
+
+    A secondary is shown where the profile allows it, and never to be written to.
+    """
     findings = Findings(view)
     found = find_volume(findings, volume)
     if found is None:
@@ -138,6 +151,13 @@ def check_export(view: View, volume: str) -> Verdict:
         _log_is_no_disk(findings, found, view.snapshot.group_of_volume(volume))
     if not view.site(found.array).reachable:
         findings.refuse("SR1105", "its site process does not answer", array=found.array)
+    twin = leading_twin(view, volume)
+    if on and read_only and twin is not None and view.strict:
+        findings.refuse("SR9113", volume=volume, primary_volume=twin)
+    for vm in view.snapshot.vms:
+        if not on and vm.kind == "qemu" and vm.volume == volume:
+            mend = f"srshell vm rm {vm.name}"
+            findings.refuse("SR2014", mend=mend, volume=volume, user=f"machine {vm.name}")
     return findings.verdict()
 
 

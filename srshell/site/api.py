@@ -283,7 +283,7 @@ class SiteApi(Protocol):
     async def trim(self, volume: str, offset: int, length: int) -> None:
         """Give the space of a range back; it reads as zeros."""
 
-    async def export(self, volume: str) -> NbdExport:
+    async def export(self, volume: str, *, read_only: bool = False) -> NbdExport:
         """Serve a volume to NBD clients; a secondary one is read-only."""
 
     async def unexport(self, volume: str) -> None:

@@ -16,15 +16,19 @@ from typing import Final, Protocol
 import attrs
 
 from srshell.codec.checksum import Buffer
+from srshell.engine.dirty_map import BLOCK_BYTES
+from srshell.engine.overlay import patch
 from srshell.engine.replica import Replica
-from srshell.export.device import Range, RangeFlag
+from srshell.export.device import DirtyFlag, Range, RangeFlag
 from srshell.model.errors import SrError
-from srshell.model.replica import ReplicaRole
+from srshell.model.replica import ReplicaData, ReplicaRole
 from srshell.storage import BlockFile, StorageError, Write
 from srshell.storage.raw import zero_writes
 
 _PIECE_BYTES: Final = 1024 * 1024
 _ZEROS: Final = bytes(_PIECE_BYTES)
+#: So much is described at once of what the other side may lack.
+_DIRTY_BYTES_MAX: Final = 128 * 1024 * 1024
 
 
 class Backing(Protocol):
@@ -46,6 +50,16 @@ class Backing(Protocol):
     async def ranges(self, offset: int, length: int) -> list[Range]:
         """Return length and `RangeFlag` bits of what follows from ``offset`` on."""
 
+    async def dirty_ranges(self, offset: int, length: int) -> list[Range]:
+        """Return length and `DirtyFlag` bits of what follows from ``offset`` on."""
+
+    @property
+    def shows(self) -> bool:
+        """Whether it is secondary and may be looked at: whole, as of some moment of the primary."""
+
+    async def read_settled(self, offset: int, length: int) -> Buffer:
+        """Return what a secondary holds that can never be rolled back."""
+
     async def close(self) -> None:
         """Let go of the bytes; nothing is under way."""
 
@@ -59,6 +73,7 @@ class PlainBacking:
 
     _file: BlockFile
     serves: bool = True
+    shows: bool = False
     _waiting: list[tuple[Write, asyncio.Future[None]]] = attrs.field(factory=list, init=False)
     _committing: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
@@ -85,6 +100,14 @@ class PlainBacking:
     async def ranges(self, offset: int, length: int) -> list[Range]:
         """Tell holes from data."""
         return with_holes(offset, length, await self._file.data_ranges(offset, length))
+
+    async def dirty_ranges(self, offset: int, length: int) -> list[Range]:
+        """There is no other side that could lack anything."""
+        return [(length, 0)]
+
+    async def read_settled(self, offset: int, length: int) -> Buffer:
+        """Read from the file: nothing here is ever rolled back."""
+        return await self.read(offset, length)
 
     async def is_blank(self, size_bytes: int) -> bool:
         """Whether the first ``size_bytes`` read as zeros; holes are not read."""
@@ -131,6 +154,47 @@ class ReplicaBacking:
         report = self._replica.report()
         return report.role is ReplicaRole.PRIMARY and not report.unclean
 
+    @property
+    def shows(self) -> bool:
+        """Whether this side follows and is whole."""
+        report = self._replica.report()
+        return report.role is ReplicaRole.SECONDARY and report.data is ReplicaData.CONSISTENT
+
+    async def read_settled(self, offset: int, length: int) -> Buffer:
+        """Read what is committed: a record that may still be rolled back is not looked at."""
+        core = self._replica.core
+        core.check_usable()
+        if not self.shows:
+            facts = "this side is no whole copy just now"
+            raise SrError.make("SR9224", volume=self._name, reason=facts)
+        volume = core.volumes.index[self._name]
+        # The records are picked first: one that is applied meanwhile is laid over again.
+        records = core.overlay.covering(volume, offset, length, core.committed_lsn)
+        return patch(await core.volumes.read(volume, offset, length), offset, records)
+
+    async def dirty_ranges(self, offset: int, length: int) -> list[Range]:
+        """Tell what the other side may lack: by the dirty map, or by records it has not confirmed.
+
+        It may stop early: a range with many changes takes time, and everybody else waits meanwhile.
+        """
+        core = self._replica.core
+        if core.source is None:
+            return [(length, 0)]
+        length = min(length, _DIRTY_BYTES_MAX)
+        end, volume = offset + length, core.volumes.index[self._name]
+        marked = [
+            (start, size)
+            for frame in core.ring.frames
+            if frame.last_lsn > core.confirmed_lsn
+            for which, start, size in frame.extents
+            if which == volume and start < end and start + size > offset
+        ]
+        for first, count in core.dirty.runs(volume, offset // BLOCK_BYTES, _DIRTY_BYTES_MAX):
+            if first * BLOCK_BYTES >= end:
+                break
+            marked.append((first * BLOCK_BYTES, count * BLOCK_BYTES))
+        return describe(offset, length, sorted(marked), inside=DirtyFlag.DIRTY, outside=0)
+
     async def read(self, offset: int, length: int) -> Buffer:
         """Read the newest acknowledged data."""
         return await self._replica.read(self._name, offset, length)
@@ -138,7 +202,7 @@ class ReplicaBacking:
     def write(self, offset: int, data: Buffer) -> Awaitable[object]:
         """Return when it is durable in both logs, or as the policy of the group says."""
         payload = data if isinstance(data, bytes) else bytes(data)
-        return self._replica.write(self._name, offset, payload)
+        return self._replica.access.begin_write(self._name, offset, payload)
 
     async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
         """Log that the range is zero."""
@@ -167,6 +231,7 @@ class NoBacking:
 
     _error: SrError
     serves: bool = False
+    shows: bool = False
 
     async def read(self, offset: int, length: int) -> Buffer:
         """Refuse."""
@@ -184,21 +249,36 @@ class NoBacking:
         """Refuse."""
         raise self._error
 
+    async def dirty_ranges(self, offset: int, length: int) -> list[Range]:
+        """Refuse."""
+        raise self._error
+
+    async def read_settled(self, offset: int, length: int) -> Buffer:
+        """Refuse."""
+        raise self._error
+
     async def close(self) -> None:
         """Nothing."""
 
 
 def with_holes(offset: int, length: int, data: Iterable[tuple[int, int]]) -> list[Range]:
     """Describe a range of which the sorted (offset, length) of ``data`` may hold data."""
+    return describe(offset, length, data, inside=0, outside=RangeFlag.HOLE | RangeFlag.ZERO)
+
+
+def describe(
+    offset: int, length: int, parts: Iterable[tuple[int, int]], *, inside: int, outside: int
+) -> list[Range]:
+    """Describe a range by the sorted (offset, length) of parts, which may overlap."""
     found: list[Range] = []
     position, end = offset, offset + length
-    for start, size in data:
+    for start, size in parts:
         begin, stop = min(max(start, position), end), min(start + size, end)
         if begin > position:
-            found.append((begin - position, RangeFlag.HOLE | RangeFlag.ZERO))
+            found.append((begin - position, outside))
         if stop > begin:
-            found.append((stop - begin, RangeFlag(0)))
+            found.append((stop - begin, inside))
         position = max(begin, stop)
     if position < end:
-        found.append((end - position, RangeFlag.HOLE | RangeFlag.ZERO))
+        found.append((end - position, outside))
     return found

@@ -324,9 +324,9 @@ class SiteClient(_RemoteSite):
         """See `SiteApi.trim`."""
         await self._call("trim", volume, offset, length)
 
-    async def export(self, volume: str) -> NbdExport:
+    async def export(self, volume: str, *, read_only: bool = False) -> NbdExport:
         """See `SiteApi.export`."""
-        export: NbdExport = await self._call("export", volume)
+        export: NbdExport = await self._call("export", volume, read_only=read_only)
         return export
 
     async def unexport(self, volume: str) -> None:

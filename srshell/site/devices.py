@@ -77,6 +77,26 @@ class ExportedVolume:
         with _device_errors():
             return await self._volume.ranges(offset, length)
 
+    async def dirty_ranges(self, offset: int, length: int) -> Sequence[Range]:
+        """Tell what the other side may lack."""
+        with _device_errors():
+            return await self._volume.dirty_ranges(offset, length)
+
+
+@attrs.define(eq=False)
+class ExportedCopy(ExportedVolume):
+    """A volume of the secondary: what is there can be read, and changes as the primary is written.
+
+    Flushes of several connections are all the same: nothing is written.
+    """
+
+    read_only: bool = True
+
+    async def read(self, offset: int, length: int) -> Buffer:
+        """Read what can never be rolled back."""
+        with _device_errors():
+            return await self._volume.read_settled(offset, length)
+
 
 @attrs.define(eq=False)
 class ExportedImage:

@@ -35,7 +35,7 @@ from srshell.site.api import (
 )
 from srshell.site.branch_verbs import BranchVerbs
 from srshell.site.branches import Branches
-from srshell.site.errors import readable_errors
+from srshell.site.errors import readable_errors, to_sr_error
 from srshell.site.exports import Exports
 from srshell.site.faults import Faults, FaultyNetwork, SlowDisk
 from srshell.site.journal import Journal
@@ -46,7 +46,7 @@ from srshell.site.rpc import DATA_BYTES_MAX
 from srshell.site.settings import SiteSettings
 from srshell.site.store import Store
 from srshell.site.volumes import in_use
-from srshell.storage import LockFile, OsDisk, RawDisk
+from srshell.storage import LockFile, OsDisk, RawDisk, StorageError
 from srshell.transport import LinkRefused, Listener, Network, StreamNetwork
 
 
@@ -302,8 +302,10 @@ class Site(BranchVerbs, MeasureVerbs):
     async def write(self, volume: str, offset: int, data: bytes) -> None:
         """See `SiteApi.write`."""
         _check_length(volume, offset, len(data))
-        with readable_errors():
+        try:
             await self._store.volume(volume).write(offset, data)
+        except StorageError as error:
+            raise to_sr_error(error) from error
 
     async def flush(self, volume: str) -> None:
         """See `SiteApi.flush`."""
@@ -314,10 +316,10 @@ class Site(BranchVerbs, MeasureVerbs):
         with readable_errors():
             await self._store.volume(volume).zero(offset, length, may_trim=True)
 
-    async def export(self, volume: str) -> NbdExport:
+    async def export(self, volume: str, *, read_only: bool = False) -> NbdExport:
         """See `SiteApi.export`."""
         self._check_open()
-        return await self._exports.add(volume)
+        return await self._exports.add(volume, read_only=read_only)
 
     async def unexport(self, volume: str) -> None:
         """See `SiteApi.unexport`."""

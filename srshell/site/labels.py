@@ -86,6 +86,7 @@ class SiteRecord:
     fabric: str
     pools: tuple[KnownPool, ...] = ()
     exports: tuple[str, ...] = ()
+    read_only_exports: tuple[str, ...] = ()  # those of them that take no writes
     departed: tuple[str, ...] = ()  # partnerships that were left here; their peers are told
     schema: str = STATE_SCHEMA
 

@@ -72,6 +72,11 @@ class HostedVolume:
             return not self.partnership
         return self._backing.serves
 
+    @property
+    def shows(self) -> bool:
+        """Whether it is on the secondary side and may be looked at there."""
+        return self._backing is not None and self._backing.shows
+
     def describe(self) -> SiteVolume:
         """Tell what it is."""
         facts = self.facts
@@ -108,6 +113,16 @@ class HostedVolume:
         """Tell holes from data."""
         self._check_range(offset, length)
         return await self._run(lambda backing: backing.ranges(offset, length))
+
+    async def dirty_ranges(self, offset: int, length: int) -> list[Range]:
+        """Tell what the other side may lack."""
+        self._check_range(offset, length)
+        return await self._run(lambda backing: backing.dirty_ranges(offset, length))
+
+    async def read_settled(self, offset: int, length: int) -> Buffer:
+        """Return what a secondary holds that can never be rolled back."""
+        self._check_range(offset, length)
+        return await self._run(lambda backing: backing.read_settled(offset, length))
 
     async def is_blank(self) -> bool:
         """Whether a plain volume reads as zeros."""

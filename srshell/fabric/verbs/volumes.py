@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import attrs
+
 from srshell.engine.formatting import metadata_bytes
 from srshell.fabric.calls import unreadable
 from srshell.fabric.change import Change, check_rows, notes, steps
@@ -16,6 +18,7 @@ from srshell.fabric.checks import (
     check_provision,
     check_remove_volume,
 )
+from srshell.fabric.checks_machines import leading_twin
 from srshell.fabric.context import Context
 from srshell.fabric.jobs import JobHandle
 from srshell.model.errors import SrError
@@ -277,23 +280,25 @@ async def remove_volume(context: Context, *, volume: str, confirm: str | None, a
     )
 
 
-async def nbd(context: Context, *, volume: str, on: bool) -> Change:
+async def nbd(context: Context, *, volume: str, on: bool, read_only: bool) -> Change:
     """Serve a volume over NBD, or no longer."""
-    verdict = check_export(await context.fresh_view(), volume).enforce()
+    view = await context.fresh_view()
+    verdict = check_export(view, volume, on=on, read_only=read_only).enforce()
     known = context.snapshot.volume(volume)
 
     async def carry_out(handle: JobHandle) -> NbdExport:
         site = context.site(known.array)
         if on:
             with handle.step("serve"):
-                return await site.export(volume)
+                export = await site.export(volume, read_only=read_only)
+            return attrs.evolve(export, primary_volume=leading_twin(view, volume) or "")
         with handle.step("serve"):
             await site.unexport(volume)
         return NbdExport(uri="", volume=volume, read_only=False, serving=False)
 
-    what = "serve" if on else "no longer serve"
+    what = ("show" if read_only else "serve") if on else "no longer serve"
     return Change(
-        f"nbd {volume}{'' if on else ' --off'}",
+        f"nbd {volume}{'' if on else ' --off'}{' --read-only' if read_only else ''}",
         volume,
         steps(("serve", f"{what} {volume} to NBD clients at {known.array}")),
         carry_out,

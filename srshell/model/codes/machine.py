@@ -39,6 +39,22 @@ SR8006 error R19: The provider {engine} is not available.
     why   Replication goes between two arrays of one fabric.
     mend  srshell discover {where} --as {array}
 
+SR8007 error: The certificates in {directory} cannot be used.
+    rule  over TLS both sides prove who they are by certificates that one authority signed
+    why   The facts hold the answer of the system. The names are those that qemu and libnbd use.
+    mend  srshell explain SR8007
+
+SR8008 error: Nobody would have to prove who they are at {address}.
+    rule  beyond this machine NBD is served over TLS, with certificates on both sides
+    why   Whoever reaches the address could read and write {volume}. `srshell gateway {volume}
+          --listen {address} --tls DIR` asks for certificates; docs/nbd.md says which.
+    mend  srshell nbd {volume}
+
+SR8009 error: {address} is no address to listen on.
+    rule  a gateway listens at HOST:PORT of this machine
+    why   The facts say what is wrong with it.
+    mend  srshell explain SR8009
+
 SR8010 warning: The clocks of {array} and {peer} differ by {seconds} s.
     rule  clocks that agree make journals readable
     why   Only displays and journals use clocks; the order of writes does not.
@@ -170,6 +186,11 @@ SR9112 error: The machine {vm} does not start on {volume}.
     why   The facts hold the last word of the program. The machine is not in the list of machines
           unless it was there before; its definition and its data are as they were.
     mend  srshell nbd {volume}
+
+SR9113 error: The volume {volume} is secondary, and not shown in this profile.
+    rule  in profile seed-strict nobody reaches a volume of the destination
+    why   The original dismounts it. Profile native shows it read-only.
+    mend  srshell nbd {primary_volume}
 
 SR9201 error: The catalogue of the fabric {fabric} is damaged.
     rule  the catalogue is a whole database

@@ -24,6 +24,7 @@ class NbdExport:
     read_only: bool
     ack_mode: str = "strict"
     serving: bool = True
+    primary_volume: str = ""  # with the same data, where another one leads
     schema: str = "srshell.nbd/1"
 
     def __str__(self) -> str:

@@ -259,9 +259,9 @@ class FakeApi:
     async def trim(self, volume: str, offset: int, length: int) -> None:
         self._world.write(self._site, volume, offset, bytes(length))
 
-    async def export(self, volume: str) -> NbdExport:
+    async def export(self, volume: str, *, read_only: bool = False) -> NbdExport:
         self._site.exports.add(volume)
-        return NbdExport(f"nbd+unix:///{volume}?socket={self._site.array}.nbd", volume, False)
+        return NbdExport(f"nbd+unix:///{volume}?socket={self._site.array}.nbd", volume, read_only)
 
     async def unexport(self, volume: str) -> None:
         self._site.exports.discard(volume)
