@@ -12,7 +12,7 @@ from srshell.fabric.commands import COMMANDS, find_command
 
 #: The labs that ship with srshell; a test compares them with the folders.
 LAB_NAMES = (
-    "places", "twins", "groups", "small_log", "failover", "fire", "home",
+    "places", "twins", "groups", "small_log", "millisecond", "failover", "fire", "home",
 )  # fmt: skip
 #: The names that a noun has in this fabric, as far as they are known.
 NamesOf = Callable[[Noun], list[str]]

@@ -4,7 +4,8 @@ Always true:
 
 (1) Nothing here is installed in a site that is no sandbox.
 (2) A fault ends by itself.
-(3) A fault shows what the real thing would show: closed links, late disks; no data is harmed.
+(3) A fault shows what the real thing would show: closed or late links, late disks; no data is
+    harmed.
 """
 
 from __future__ import annotations
@@ -12,18 +13,31 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import attrs
 
 from srshell.codec.checksum import Buffer
+from srshell.codec.messages import Message
 from srshell.site.api import FaultKind
 from srshell.storage import OsDisk, RawFile
 from srshell.storage.raw import FileHandle
-from srshell.transport.link import Accept, Link, LinkRefused, Listener, Network
+from srshell.transport.link import (
+    Accept,
+    Link,
+    LinkClosed,
+    LinkRefused,
+    Listener,
+    Network,
+    Received,
+)
 
 SLOW_DISK_SECONDS: Final = 0.1
+#: How much longer each message takes on a slow link; a round trip takes twice that.
+SLOW_LINK_SECONDS: Final = 0.005
 
 #: A freeze begins after its own answer has left.
 _FREEZE_AFTER_SECONDS: Final = 0.05
@@ -56,6 +70,75 @@ class Faults:
 
 
 @attrs.define(eq=False)
+class SlowLink:
+    """A link whose messages leave later while links are slow; their order stays."""
+
+    _link: Link
+    _faults: Faults
+    #: When each message that was not sent yet is due, on the loop's clock.
+    _late: deque[tuple[float, Message, tuple[Buffer, ...]]] = attrs.field(factory=deque, init=False)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it closed."""
+        return self._link.closed
+
+    @property
+    def peer_name(self) -> str:
+        """Who is at the other end."""
+        return self._link.peer_name
+
+    def send(self, message: Message, payload: Sequence[Buffer] = ()) -> None:
+        """Send at once, or late while links are slow."""
+        slow = self._faults.active(FaultKind.LINK_SLOW)
+        if not slow and not self._late:
+            self._link.send(message, payload)
+            return
+        if self._link.closed:
+            raise LinkClosed("the link is closed")
+        loop = asyncio.get_running_loop()
+        due = loop.time() + (SLOW_LINK_SECONDS if slow else 0.0)
+        if self._late:
+            due = max(due, self._late[-1][0])
+        self._late.append((due, message, (*payload,)))
+        if len(self._late) == 1:
+            loop.call_at(self._late[0][0], self._pass_on)
+
+    def _pass_on(self) -> None:
+        """Send what is due, and come back for the rest."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._late and self._late[0][0] <= loop.time():
+                _, message, payload = self._late.popleft()
+                self._link.send(message, payload)
+        except LinkClosed:
+            self._late.clear()
+        if self._late:
+            loop.call_at(self._late[0][0], self._pass_on)
+
+    async def drain(self) -> None:
+        """Wait for the peer, as the link does."""
+        await self._link.drain()
+
+    async def receive(self) -> Received:
+        """Receive."""
+        return await self._link.receive()
+
+    def receive_nowait(self) -> Received | None:
+        """Receive what is there."""
+        return self._link.receive_nowait()
+
+    def close(self) -> None:
+        """Send what is late, then close."""
+        with suppress(LinkClosed):
+            while self._late:
+                _, message, payload = self._late.popleft()
+                self._link.send(message, payload)
+        self._late.clear()
+        self._link.close()
+
+
+@attrs.define(eq=False)
 class FaultyNetwork:
     """A network whose links can be down."""
 
@@ -66,7 +149,7 @@ class FaultyNetwork:
         """Open a link, unless links are down."""
         if self._faults.active(FaultKind.LINK_DOWN):
             raise LinkRefused(f"{address}: links are down on request")
-        link = await self._network.connect(address)
+        link = SlowLink(await self._network.connect(address), self._faults)
         self._faults.watch(link)
         return link
 
@@ -77,8 +160,9 @@ class FaultyNetwork:
             if self._faults.active(FaultKind.LINK_DOWN):
                 link.close()
                 return
-            self._faults.watch(link)
-            await accept(link)
+            slow = SlowLink(link, self._faults)
+            self._faults.watch(slow)
+            await accept(slow)
 
         return await self._network.listen(address, accept_unless_down)
 

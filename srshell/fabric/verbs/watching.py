@@ -197,6 +197,7 @@ async def restart(context: Context, *, array: str) -> Change:
 
 _SITE_FAULTS = {
     ("link", "down"): FaultKind.LINK_DOWN,
+    ("link", "slow"): FaultKind.LINK_SLOW,
     ("disk", "slow"): FaultKind.SLOW_DISK,
     ("site", "freeze"): FaultKind.FREEZE,
 }

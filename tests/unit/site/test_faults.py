@@ -1,11 +1,16 @@
 """A sandbox can be made to suffer; nothing else can."""
 
+import time
+from typing import cast
+
 import pytest
 
+from srshell.codec.messages import Message
 from srshell.model.errors import SrError
 from srshell.model.replica import Flow, LinkState
 from srshell.site import faults
 from srshell.site.api import FaultKind
+from srshell.transport.link import Link, LinkClosed
 from tests.unit.site.hosting import PARTNERSHIP, Fabric, reported, volume
 
 
@@ -58,3 +63,54 @@ async def test_a_site_that_shares_its_process_does_not_freeze(fabric: Fabric) ->
     site = await fabric.open("A", sandbox=True)
     with pytest.raises(SrError, match="SR0108"):
         await site.fault(FaultKind.FREEZE, 1.0)
+
+
+async def test_a_slow_link_keeps_the_order_and_loses_nothing(fabric: Fabric) -> None:
+    """Writes are late, and both sides stay in sync; afterwards it is as fast as before."""
+    a, b = await fabric.in_sync(sandbox=True)
+    await a.fault(FaultKind.LINK_SLOW, 3600.0)
+    await b.fault(FaultKind.LINK_SLOW, 3600.0)
+    for number in range(8):
+        began = time.monotonic()
+        await a.write("volA", number * 4096, bytes([number]) * 4096)
+        assert time.monotonic() - began >= 2 * faults.SLOW_LINK_SECONDS  # there and back
+    assert (await a.replica(PARTNERSHIP)).flow is Flow.LIVE
+    for side in (a, b):
+        await side.fault(FaultKind.LINK_SLOW, 0.0)
+    await a.write("volA", 0, b"fast")
+    last = (await a.replica(PARTNERSHIP)).acked_lsn
+    await reported(b, lambda report: report.durable_lsn >= last)
+
+
+class RecordingLink:
+    """A link that notes what leaves it."""
+
+    closed, peer_name = False, "peer"
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+
+    def send(self, message: object, payload: object = ()) -> None:
+        if self.closed:
+            raise LinkClosed("gone")
+        self.sent.append(message)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_what_is_late_leaves_before_the_link_closes() -> None:
+    """A close sends what is queued; after it nothing can be sent."""
+    suffering, inner = faults.Faults(), RecordingLink()
+    link = faults.SlowLink(cast("Link", inner), suffering)
+    suffering.suffer(FaultKind.LINK_SLOW, 3600.0)
+    first, second = cast("Message", "first"), cast("Message", "second")
+    link.send(first)
+    suffering.suffer(FaultKind.LINK_SLOW, 0.0)
+    link.send(second)  # the link is fast again, and the first is still under way
+    assert inner.sent == []
+    link.close()
+    assert inner.sent == ["first", "second"]
+    suffering.suffer(FaultKind.LINK_SLOW, 3600.0)
+    with pytest.raises(LinkClosed):
+        link.send(first)
