@@ -22,6 +22,9 @@ SCREENS = (
         (
             flag("--read-only", "change nothing from here"),
             flag("--plain", "lines instead of a screen: for screen readers, logs, slow lines"),
+            flag("--web", "serve it to a browser of this machine, read-only"),
+            flag("--changes", "with --web: let the browser change things, too"),
+            option("--port", "with --web: the port; otherwise any that is free", kind=Kind.NUMBER),
             flag("--ascii", "draw with ASCII alone"),
             choice("--theme", "colours; otherwise what the terminal can show", _THEMES, None),
             option("--every", "from one look to the next", kind=Kind.SECONDS, metavar="SECONDS"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -79,9 +79,14 @@ def _dash(call: Call, around: Surroundings) -> int:
     if given.get("replay") or given.get("at") or given.get("recording"):
         at = given.get("at")
         options = attrs.evolve(options, reel=_past(call, around), at=str(at) if at else "")
+    if given.get("web"):
+        return _web(call, around)
     # Textual reads standard input and writes to standard error.
     terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
-    if call.arguments.get("plain") or choose_plain(os.environ, terminal=terminal):
+    terminal = terminal or _in_browser(os.environ)
+    if given.get("plain") or (
+        choose_plain(os.environ, terminal=terminal) and not _in_browser(os.environ)
+    ):
         from srshell_tui.plain import PlainDashboard, tell_past  # noqa: PLC0415 - without Textual
 
         if options.reel is not None:
@@ -93,6 +98,40 @@ def _dash(call: Call, around: Surroundings) -> int:
     from srshell_tui.app import Dashboard  # noqa: PLC0415 - after the line above
 
     return Dashboard(options).run(mouse=options.mouse) or Exit.OK
+
+
+def _in_browser(environment: Mapping[str, str]) -> bool:
+    """Whether a page of `srshell dash --web` started this process; it is a terminal to it."""
+    return "web_driver" in environment.get("TEXTUAL_DRIVER", "")
+
+
+def _web(call: Call, around: Surroundings) -> int:
+    """Serve pages, each of which starts a dashboard."""
+    try:
+        from srshell_tui.web import serve  # noqa: PLC0415 - loads a server, which few need
+    except ImportError as error:
+        facts = "the package textual-serve is missing: pip install 'srshell[web]'"
+        raise SrError.make("SR0108", facts=facts, option="--web") from error
+    port = call.arguments.get("port")
+    number = port if isinstance(port, int) else 0
+    try:
+        return serve(page_words(call, around), number)
+    except (OSError, OverflowError) as error:
+        facts = getattr(error, "strerror", "") or str(error)
+        raise SrError.make("SR0005", facts=facts, text=str(number), noun="free port") from error
+
+
+def page_words(call: Call, around: Surroundings) -> list[str]:
+    """What starts the dashboard of one page; it changes nothing unless that was asked for."""
+    words = [sys.executable, "-m", "srshell_tui", "--fabric", str(around.place.directory)]
+    words += [] if around.start else ["--no-start"]
+    words += ["dash"] if call.arguments.get("changes") else ["dash", "--read-only"]
+    for argument in call.spec.arguments:
+        value = call.arguments.get(argument.keyword)
+        if argument.keyword in {"web", "changes", "port", "read_only", "plain"} or not value:
+            continue
+        words += [argument.flags[0], *([] if value is True else [str(value)])]
+    return words
 
 
 def _shot(call: Call, around: Surroundings) -> int:
