@@ -264,9 +264,9 @@ WATCHING = (
     CommandSpec(
         "explain",
         "explain",
-        "Explain a code",
+        "Explain a code or a rule",
         "srshell explain SR6004",
-        arguments=(word("code", "such as SR6004", Noun.CODE),),
+        arguments=(word("code", "a code such as SR6004, or a rule such as R54", Noun.CODE),),
         role=Role.VIEWER,
     ),
     CommandSpec(

@@ -13,6 +13,7 @@ from srshell.fabric.calls import DEFAULT_TIMEOUT_SECONDS
 from srshell.fabric.change import Change, check_rows, steps
 from srshell.fabric.checks import check_restart
 from srshell.fabric.context import Context
+from srshell.fabric.explaining import explained
 from srshell.fabric.holding import desired_state, hold_site, release_site
 from srshell.fabric.job_report import has_ended, still_running
 from srshell.fabric.jobs import JobHandle
@@ -21,9 +22,8 @@ from srshell.fabric.mending import mend_of
 from srshell.fabric.splits import side_text
 from srshell.fabric.verbs.replication import both_sides, status_of
 from srshell.fabric.verbs.storage import pool_rows, shown_state, update_pools
-from srshell.model.codes import CODES
 from srshell.model.errors import SrError
-from srshell.model.identity import nearest, unknown
+from srshell.model.identity import unknown
 from srshell.model.inventory import DesiredState, Site
 from srshell.model.report import (
     EventsReport,
@@ -34,7 +34,6 @@ from srshell.model.report import (
     SiteRow,
     WhyReport,
 )
-from srshell.model.rules import RULES
 from srshell.site.api import FaultKind
 
 _CHAIN_EVENTS = 3
@@ -111,23 +110,8 @@ async def job(
 
 
 async def explain(context: Context, *, code: str) -> ExplainReport:
-    """The long text of a code."""
-    entry = CODES.get(code.upper())
-    if entry is None:
-        facts = f"did you mean: {', '.join(nearest(code.upper(), CODES))}"
-        raise SrError.make("SR0105", facts=facts, mend="srshell events", noun="code", name=code)
-    rule = next((rule for rule in RULES if rule.number == entry.article_rule), None)
-    return ExplainReport(
-        code=entry.code,
-        severity=entry.severity.value,
-        message=entry.message,
-        rule=entry.rule,
-        explanation=entry.explanation,
-        mend=entry.mend,
-        article_rule=entry.article_rule,
-        status=rule.status(context.catalogue.profile).value if rule else "",
-        reason=rule.reason if rule else "",
-    )
+    """The long text of a code or of a rule."""
+    return explained(code, context.catalogue.profile)
 
 
 async def why(context: Context, *, name: str) -> WhyReport:
