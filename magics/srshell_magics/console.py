@@ -243,6 +243,12 @@ class Console:
             raise SrError.make("SR0108", facts=facts, mend=f"srshell {name}", option=name)
         if name.startswith("lab "):
             return self._labs.run(call)
+        if name == "dash":
+            from srshell_magics.dashboard import open_dashboard
+            from srshell_magics.front import Front
+
+            front = Front.of(self.shell)
+            return open_dashboard(call, self.connection, front, read_only=self.settings.read_only)
         if name == "stop":
             return self._stop(keep_sites=bool(call.arguments.get("keep_sites")))
         return self._attach(None, call.arguments)

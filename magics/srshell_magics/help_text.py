@@ -47,7 +47,8 @@ def overview(first_word: str = "") -> str:
         shown = [
             spec
             for spec in specs
-            if spec.effect is not Effect.RUNS and first_word in {"", spec.words[0]}
+            if (spec.effect is not Effect.RUNS or spec.name == "dash")
+            and first_word in {"", spec.words[0]}
         ]
         if shown:
             lines.append(f"{family}:")

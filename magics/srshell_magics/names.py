@@ -63,7 +63,7 @@ def _make_magics() -> dict[str, Magic]:
     magics = {name: Magic(name, (name,)) for name in ("fabric", "plan", "lab")}
     magics["sr"] = Magic("sr", ())
     for spec in COMMANDS.values():
-        if spec.effect is Effect.RUNS:
+        if spec.effect is Effect.RUNS and spec.name != "dash":
             continue
         first = spec.words[0]
         for name in {first, first.replace("-", "_")}:
@@ -77,7 +77,9 @@ def _make_magics() -> dict[str, Magic]:
 MAGICS: dict[str, Magic] = _make_magics()
 
 #: Commands of the command line that a shell carries out itself, through `%sr`.
-HERE = frozenset({"serve", "stop", "plan", *(name for name in COMMANDS if name[:4] == "lab ")})
+HERE = frozenset(
+    {"dash", "serve", "stop", "plan", *(name for name in COMMANDS if name[:4] == "lab ")}
+)
 
 
 def as_magic(line: str, *, short_names: bool = True) -> str:
