@@ -1,5 +1,7 @@
 """Clients of a volume come and go with its role."""
 
+import asyncio
+
 import pytest
 
 from srshell.model.errors import SrError
@@ -135,3 +137,65 @@ async def test_errors_reach_clients_as_numbers(fabric: Fabric) -> None:
     (fabric.place / "PoolA" / "volA").unlink()
     assert await _write(client, 0, b"x" * 512) == 5
     client.close()
+
+
+async def _read(client: Client, offset: int, length: int) -> tuple[int, bytes]:
+    client.send(wire.request(wire.READ, offset, length))
+    _, error = await client.simple_reply()
+    return error, b"" if error else await client.receive(length)
+
+
+async def test_a_secondary_is_shown_to_those_who_only_read(fabric: Fabric) -> None:
+    """What is committed is seen at once; when it becomes primary, they have to come again."""
+    a, b = await fabric.in_sync()
+    shown = await b.export("volB", read_only=True)
+    assert (shown.serving, shown.read_only) == (True, True)
+    await a.export("volA")
+    writer = await _client(a, "volA")
+    assert await _write(writer, 0, b"y" * 4096) == 0
+    reader = await _client(b, "volB")
+    assert await _write(reader, 0, b"z" * 512) == 1  # EPERM
+
+    async def seen() -> bool:
+        return await _read(reader, 0, 4096) == (0, b"y" * 4096)
+
+    while not await seen():  # the notice of the commit may travel with the next frame
+        pass
+    lsn = await a.seal(PARTNERSHIP, "operation")
+    await a.demote(PARTNERSHIP, "operation", 2)
+    await b.promote(PARTNERSHIP, "operation", lsn, alone=False)
+    assert await writer.ended() == b""
+    assert await reader.ended() == b""
+    again = await _client(b, "volB")
+    assert await _write(again, 0, b"z" * 512) == 1  # still read-only
+    again.close()
+    writable = await b.export("volB")
+    assert not writable.read_only
+    last = await _client(b, "volB")
+    assert await _write(last, 0, b"z" * 512) == 0
+    last.close()
+
+
+async def test_a_secondary_that_is_no_whole_copy_is_not_shown(fabric: Fabric) -> None:
+    """Blocks of different moments side by side are nothing to look at."""
+    b = await fabric.with_volumes("B")
+    await b.create_replica(fabric.spec("B", "A"))
+    shown = await b.export("volB", read_only=True)
+    assert not shown.serving
+    assert await _refused(b, "volB")
+
+
+async def test_what_the_other_side_lacks_is_told(fabric: Fabric) -> None:
+    """Nothing while both hold the same; what one was not there for, until it is back."""
+    a, _ = await fabric.in_sync()
+    volume = a._store.volume("volA")
+    size = volume.facts.size_bytes
+    assert [flags for _, flags in await volume.dirty_ranges(0, size)] == [0]
+    await a.suspend(PARTNERSHIP)
+    await a.write("volA", 8192, b"x" * 4096)
+    assert await volume.dirty_ranges(0, size) == [(8192, 0), (4096, 1), (size - 12288, 0)]
+    assert await volume.dirty_ranges(9000, 100) == [(100, 1)]
+    await a.resume(PARTNERSHIP)
+
+    while await volume.dirty_ranges(0, size) != [(size, 0)]:  # noqa: ASYNC110  nobody tells
+        await asyncio.sleep(0)
