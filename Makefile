@@ -7,10 +7,11 @@
 #   make bench    measured beside the smallest program that does the same
 #   make soak     the long forms of the tests
 #   make docs     the pages that are made from the code
+#   make pictures the pictures of README and docs, from a recording
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test check coverage format bench soak docs venv pins clean
+.PHONY: help demo test check coverage format bench soak docs pictures venv pins clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -72,6 +73,9 @@ soak: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python -m tests.docs.commands_page
+
+pictures: $(READY)
+	@PYTHONPATH=tui $(BIN)/python -m tests.docs.pictures
 
 # After a change of dependencies: install the newest versions into an empty .venv, test, then write them down.
 pins: $(READY)

@@ -42,6 +42,7 @@ from srshell_tui.palette import FabricProvider
 from srshell_tui.player import Player
 from srshell_tui.scene import Look
 from srshell_tui.sheet import Sheet
+from srshell_tui.shot import contained
 from srshell_tui.store import Contact, FabricView, Gap, forget, hear, lose, seek
 from srshell_tui.themes import NoColour, themes
 from srshell_tui.topology_sheet import TopologySheet
@@ -356,6 +357,10 @@ class Dashboard(App[int], inherit_bindings=False):
         self.link.begin_again()
         self.say(f"one look in {self.link.period_seconds:g} s")
 
+    def picture(self, title: str | None = None) -> str:
+        """The screen as SVG, which needs nothing else to be shown."""
+        return contained(self.export_screenshot(title=title))
+
     def action_export(self) -> None:
         """Write the present screen as text and as SVG."""
         if not isinstance(self.screen, Sheet):
@@ -364,7 +369,7 @@ class Dashboard(App[int], inherit_bindings=False):
         base = Path(f"srshell-{self.board.look.screen}-{stamp}")
         try:
             base.with_suffix(".txt").write_text(self.screen.paper.text, encoding="utf-8")
-            base.with_suffix(".svg").write_text(self.export_screenshot(), encoding="utf-8")
+            base.with_suffix(".svg").write_text(self.picture(), encoding="utf-8")
         except OSError as error:
             self.say(f"not written: {error.strerror}")
             return

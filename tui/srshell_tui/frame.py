@@ -75,7 +75,9 @@ def top(scene: Scene, path: Sequence[str], *more: Piece) -> Line:
         crumbs += [("→ ", Tone.DIM), (f"{crumb} ", Tone.BOLD)]
     past = scene.view.contact is Contact.PAST
     clock = time.strftime("%Y-%m-%d %H:%M:%S" if past else "%H:%M", time.localtime(scene.now))
-    read_only: list[Piece] = [("read-only  ", Tone.WARNING)] if scene.read_only else []
+    # A replay says more than that.
+    note = scene.read_only and not past
+    read_only: list[Piece] = [("read-only  ", Tone.WARNING)] if note else []
     return ends([*crumbs, *more], [*read_only, contact_span(scene), f"  {clock} "], scene.width)
 
 

@@ -20,4 +20,4 @@ async def svg_of(shot: Shot, view: FabricView, options: Options) -> str:
         if shot.screen == "help":
             await app.push_screen(HelpSheet(look))
         await pilot.pause()
-        return app.export_screenshot(title=f"srshell {shot.screen}")
+        return app.picture(f"srshell {shot.screen}")

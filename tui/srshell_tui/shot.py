@@ -24,6 +24,7 @@ from srshell_tui.store import FabricView, Gap, hear
 from srshell_tui.text import Drawing
 
 _SIZE: Final = re.compile(r"(\d{2,4})x(\d{2,4})")
+_REMOTE_FONT: Final = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 #: How many frames of a living fabric are heard, so that rates are known.
 _FRAMES: Final = 3
 
@@ -90,6 +91,11 @@ async def watch_living(options: Options) -> FabricView:
     finally:
         await client.close()
     return view
+
+
+def contained(svg: str) -> str:
+    """A picture that loads no font from elsewhere: any of fixed width will do."""
+    return _REMOTE_FONT.sub("", svg).replace("Fira Code", "monospace")
 
 
 def look_of(shot: Shot, view: FabricView) -> Look:

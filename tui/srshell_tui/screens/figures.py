@@ -5,6 +5,7 @@ Always true: a leg that nothing was measured of is a dash; bars of one picture s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -26,8 +27,11 @@ LEGS: Final = (
 )
 #: What no write waits for.
 LATER: Final = (("apply", "later: to volumes"),)
-_FIGURES: Final = ("p50_seconds", "p99_seconds", "p999_seconds", "max_seconds")
-_HEADS: Final = ("p50", "p99", "p99.9", "max")
+#: Figure to its heading; the third one is left out where there is little room.
+_FIGURES: Final = {
+    "p50_seconds": "p50", "p99_seconds": "p99", "p999_seconds": "p99.9", "max_seconds": "max"
+}  # fmt: skip
+_WIDE_ENOUGH: Final = 66
 _LABEL: Final = 18
 _FIGURE: Final = 8
 _BAR_MIN: Final = 6
@@ -36,7 +40,8 @@ _BAR_MIN: Final = 6
 def latency_lines(scene: Scene, source: GroupStatus, width: int) -> list[Line]:
     """The legs of a write, one below the other."""
     legs, fresh = source.latency, scene.view.fresh(source)
-    figures = " ".join(cell(head, _FIGURE - 1, right=True) for head in _HEADS)
+    names = [name for name in _FIGURES if width >= _WIDE_ENOUGH or name != "p999_seconds"]
+    figures = " ".join(cell(_FIGURES[name], _FIGURE - 1, right=True) for name in names)
     title = "Write latency, last 10 s"
     if not legs.write.count or not fresh:
         link = legs.round_trip
@@ -46,11 +51,11 @@ def latency_lines(scene: Scene, source: GroupStatus, width: int) -> list[Line]:
     lines = [rule(title, width, f"{figures} ms")]
     legs_shown = (*LEGS, *LATER) if scene.wide else LEGS
     most = max(getattr(legs, name).p99_seconds for name, _ in LEGS) or 1.0
-    room = max(width - _LABEL - 4 * _FIGURE - 6, _BAR_MIN)
+    room = max(width - _LABEL - len(names) * _FIGURE - 6, _BAR_MIN)
     for name, label in legs_shown:
         leg: Latency = getattr(legs, name)
         bar = (_marks(leg, most, room), Tone.WORKING)
-        lines.append(fit(spans(f" {cell(label, _LABEL)} ", bar, f" {_numbers(leg)}"), width))
+        lines.append(fit(spans(f" {cell(label, _LABEL)} ", bar, f" {_numbers(leg, names)}"), width))
     return lines
 
 
@@ -63,11 +68,11 @@ def _marks(leg: Latency, most: float, width: int) -> str:
     return ("█" * full + "░" * (light - full)).ljust(width)
 
 
-def _numbers(leg: Latency) -> str:
+def _numbers(leg: Latency, names: Sequence[str]) -> str:
     """The figures of a leg, each in its column."""
     return "".join(
         cell(milliseconds(getattr(leg, name)) if leg.count else UNKNOWN, _FIGURE, right=True)
-        for name in _FIGURES
+        for name in names
     )
 
 
