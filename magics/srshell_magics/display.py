@@ -196,4 +196,12 @@ def bundle(report: object, settings: SRShell | None = None) -> dict[str, Any]:
     page = make_page(data, settings)
     ascii_only = settings is not None and settings.ascii
     text = fitting(to_text(page), ascii_only=ascii_only)
-    return {"text/plain": text, "text/html": to_html(page), JSON_TYPE: data}
+    return {"text/plain": text, "text/html": to_html(page) + _drawing(data), JSON_TYPE: data}
+
+
+def _drawing(data: Mapping[str, Any]) -> str:
+    """The drawing of a report, inline; empty for most of them."""
+    from srshell.fabric.pages.plots_svg import svg_of
+
+    drawing = svg_of(data)
+    return f"\n{drawing}" if drawing else ""

@@ -30,6 +30,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "srshell.model.report.labs": (
         "LabCheckReport", "LabGradesReport", "LabNote", "LabReport", "LabsReport",
     ),
+    "srshell.model.report.plots": ("DrillReport", "LagReport", "MapReport", "TraceReport"),
     "srshell.model.report.running": (
         "EventsReport", "JobReport", "JobsReport", "NbdExport", "PlanReport", "ResolveReport",
         "RoleChange", "TeardownReport", "Verification", "VmReport", "VmsReport",

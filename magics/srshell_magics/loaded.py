@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 NAMES = (
     "addvm", "arrays", "branch", "branches", "classify", "dash", "dashboard", "discover", "enable",
     "events", "explain", "fabric", "failback", "failover", "fault", "group", "groups", "identify",
-    "info", "job", "jobs",
-    "lab", "manage-pool", "manage_pool", "nbd", "pair", "pairs", "plan", "pools", "prepare",
-    "provision", "refresh", "rename", "resolve", "restart", "resume", "rmvm", "sr", "status",
-    "suspend", "teardown", "topology", "unpair", "verify", "vm", "vms", "volume", "volumes",
-    "wait", "why",
+    "info", "job", "jobs", "lab", "lag", "manage-pool", "manage_pool", "map", "nbd", "pair",
+    "pairs", "plan", "pools", "prepare", "provision", "refresh", "rename", "report", "resolve",
+    "restart", "resume", "rmvm", "sr", "status", "suspend", "teardown", "topology", "trace",
+    "unpair", "verify", "vm", "vms", "volume", "volumes", "wait", "why",
 )  # fmt: skip
 
 

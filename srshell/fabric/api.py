@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from srshell.fabric.api_branches import BranchVerbs
+from srshell.fabric.api_plots import PlotVerbs
 from srshell.fabric.api_running import RunningVerbs
 from srshell.fabric.api_setup import SetupVerbs
 from srshell.fabric.verb import Name
@@ -28,7 +29,7 @@ from srshell.model.inventory import Event
 from srshell.model.report import JobReport, PlanReport
 
 
-class FabricApi(SetupVerbs, RunningVerbs, BranchVerbs, ABC):
+class FabricApi(SetupVerbs, RunningVerbs, BranchVerbs, PlotVerbs, ABC):
     """What can be asked of a fabric."""
 
     @abstractmethod

@@ -15,6 +15,7 @@ from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Nou
 from srshell.fabric.commands_branches import BRANCHES, TOOLS
 from srshell.fabric.commands_labs import LABS
 from srshell.fabric.commands_operation import MACHINES, PROCESSES, ROLES, WATCHING
+from srshell.fabric.commands_plots import PLOTS
 from srshell.fabric.commands_screens import SCREENS
 from srshell.fabric.commands_setup import INVENTORY, PROTECTION, PROVISIONING
 from srshell.fabric.commands_topology import TOPOLOGY
@@ -38,7 +39,7 @@ FAMILIES: dict[str, tuple[CommandSpec, ...]] = {
     "machines and exports": MACHINES,
     "roles": ROLES,
     "branches": BRANCHES,
-    "watching": (*WATCHING, *TOPOLOGY),
+    "watching": (*WATCHING, *TOPOLOGY, *PLOTS),
     "screens": SCREENS,
     "labs": LABS,
     "processes": PROCESSES,

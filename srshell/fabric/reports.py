@@ -11,6 +11,7 @@ import attrs
 import msgspec
 
 from srshell.model import report as model_report
+from srshell.model.report.plots import DrillReport, LagReport, MapReport, TraceReport
 from srshell.model.topology import TopologyReport
 
 
@@ -43,6 +44,10 @@ _OWN: Final[dict[str, type[Any]]] = {
     "srshell.vm-check/1": VmCheckReport,
     "srshell.stopped/1": StoppedReport,
     "srshell.topology/1": TopologyReport,
+    "srshell.lag/1": LagReport,
+    "srshell.trace/1": TraceReport,
+    "srshell.map/1": MapReport,
+    "srshell.drill/1": DrillReport,
 }
 
 

@@ -27,12 +27,13 @@ VIEWER: Final = frozenset(
     {
         "arrays", "branch", "branches", "events", "explain", "group", "groups", "info", "job",
         "jobs", "pairs", "pools", "status", "vms", "volumes", "wait", "why",
+        "drawing", "drill", "lag", "trace_write",
     }
 )  # fmt: skip
 OPERATOR: Final = frozenset(
     {
         "add_vm", "check_vm", "export_branch", "keep_branch", "nbd", "prepare", "refresh",
-        "remove_vm", "restart", "resume", "suspend", "verify",
+        "remove_vm", "restart", "resume", "suspend", "topology", "verify",
     }
 )  # fmt: skip
 

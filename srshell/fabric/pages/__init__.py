@@ -11,6 +11,7 @@ from __future__ import annotations
 from srshell.fabric.pages.branches import BRANCH_PAGES
 from srshell.fabric.pages.groups import GROUP_PAGES
 from srshell.fabric.pages.labs import LAB_PAGES
+from srshell.fabric.pages.plots import PLOT_PAGES
 from srshell.fabric.pages.running import RUNNING_PAGES
 from srshell.fabric.pages.storage import STORAGE_PAGES
 from srshell.fabric.pages.topology import TOPOLOGY_PAGES
@@ -26,7 +27,7 @@ PAGES = {
     **RUNNING_PAGES,
     **BRANCH_PAGES,
     **TOPOLOGY_PAGES,
-    **LAB_PAGES,
+    **LAB_PAGES, **PLOT_PAGES,
 }
 
 

@@ -104,6 +104,7 @@ def test_a_mending_line_can_be_read_once_its_names_are_filled_in(entry: ErrorCod
         "serve",
         "stop",
         "demo",
+        "lab",
     }
 
 
