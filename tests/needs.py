@@ -32,6 +32,7 @@ _DEBIAN_PACKAGE = {
     "qemu-system-x86_64": "qemu-system-x86",
     "strace": "strace",
     "tmux": "tmux",
+    "xfs_repair": "xfsprogs",
 }
 
 

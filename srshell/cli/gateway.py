@@ -74,7 +74,7 @@ def find_target(fabric: SyncFabric, volume: str, read_only: bool) -> Target:
     if not export.serving and export.primary_volume:
         export = fabric.nbd(export.primary_volume, read_only=read_only)
     parts = urlsplit(export.uri)
-    return Target(unquote(parts.path[1:]), Path(parse_qs(parts.query)["socket"][0]))
+    return Target(unquote(parts.path[1:]), Path(parse_qs(parts.query)["socket"][0]), volume)
 
 
 def make_context(directory: Path) -> ssl.SSLContext:

@@ -31,7 +31,13 @@ from typing import Final
 import attrs
 
 from srshell.export.nbd_numbers import OPTION_MAGIC, Option, OptionReply
-from srshell.export.nbd_options import CLIENT_FLAGS, GREETING, OPTION_HEADER, option_reply
+from srshell.export.nbd_options import (
+    CLIENT_FLAGS,
+    GREETING,
+    OPTION_HEADER,
+    encode_only,
+    option_reply,
+)
 
 _log: Final = logging.getLogger(__name__)
 
@@ -53,6 +59,7 @@ class Target:
 
     export: str
     socket_path: Path
+    shown: str  # the name that clients know it by
 
 
 @attrs.frozen
@@ -150,8 +157,7 @@ class Gateway:
 
 async def _introduce(site: Stream, flags: bytes, target: Target) -> None:
     """Say on behalf of the client what its flags are, and which export there is for it."""
-    name = target.export.encode()
-    site.writer.write(flags + OPTION_HEADER.pack(OPTION_MAGIC, Option.ONLY, len(name)) + name)
+    site.writer.write(flags + encode_only(target.export, target.shown))
     _, _, reply, length = _REPLY.unpack(await _exactly(site.reader, _REPLY.size))
     if reply != OptionReply.ACK or length:
         raise NotPassedOn("the site does not know gateways: it is of an older version")

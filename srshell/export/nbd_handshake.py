@@ -89,8 +89,8 @@ class Handshake:
     _structured: bool = False
     _context_export: str | None = None
     _contexts: frozenset[str] = frozenset()
-    #: The one export that there is for this connection; None: all of them.
-    _only: str | None = None
+    #: The one export that there is for this connection, and its name here; None: all of them.
+    _only: tuple[str, str] | None = None
 
     def advance(self, buffer: ReceiveBuffer) -> bytes:
         """Consume what is complete, up to the choice of an export; return the answers."""
@@ -146,7 +146,7 @@ class Handshake:
                     _expect_no_data(data)
                     return options.server_replies(option, self._names())
                 case Option.ONLY:
-                    self._only = options.parse_name(data)
+                    self._only = options.parse_only(data)
                     return options.option_reply(option, OptionReply.ACK)
                 case Option.INFO | Option.GO:
                     return self._info_or_go(option, data)
@@ -200,13 +200,15 @@ class Handshake:
 
     def _names(self) -> list[str]:
         names = self._exports.names()
-        return names if self._only is None else [name for name in names if name == self._only]
+        if self._only is None:
+            return names
+        export, shown = self._only
+        return [shown] if export in names else []
 
     def _find(self, name: str) -> Export:
-        if self._only is not None and name == "":
-            name = self._only
-        hidden = self._only is not None and name != self._only
-        export = None if hidden else self._exports.find(name)
+        hidden = self._only is not None and name not in {"", self._only[1]}
+        wanted = name if self._only is None else self._only[0]
+        export = None if hidden else self._exports.find(wanted)
         if export is None:
             raise OptionError(OptionReply.ERR_UNKNOWN, "no export has this name")
         if self._exports.is_leaving(export.name):

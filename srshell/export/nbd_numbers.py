@@ -43,8 +43,8 @@ class Option(IntEnum):
     LIST_META_CONTEXT = 9
     SET_META_CONTEXT = 10
     EXTENDED_HEADERS = 11
-    #: Our own: nothing but the export that it names is there for this connection, not even by name;
-    #: the empty name stands for it.  A gateway sends it on behalf of the client that it passes on.
+    #: Our own: nothing but the export that it names is there for this connection, under the name
+    #: that it gives.  A gateway sends it on behalf of the client that it passes on.
     ONLY = 0x73725331
 
 

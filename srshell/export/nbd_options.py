@@ -8,6 +8,8 @@
     data of INFO, GO    | name length 4 | name | count 2 | info 2 ... |
     data of *_META_*    | name length 4 | name | count 4 | { length 4 | query } ... |
 
+    data of ONLY        | name length 4 | name | name length 4 | name for the client |
+
     data of REP_SERVER  | name length 4 | name |
     data of REP_INFO    | EXPORT 2 | size 8 | transmission flags 2 |
                         | NAME 2 | name |
@@ -38,6 +40,7 @@ from srshell.export.nbd_numbers import (
     REQUEST_BYTES_MAX,
     HandshakeFlag,
     Info,
+    Option,
     OptionReply,
     TransmissionFlag,
 )
@@ -189,6 +192,23 @@ def parse_meta(data: bytes) -> MetaQuery:
     if any(":" not in query for query in queries):
         raise OptionError(OptionReply.ERR_INVALID, "a query begins with a namespace and a colon")
     return MetaQuery(name, queries)
+
+
+def parse_only(data: bytes) -> tuple[str, str]:
+    """Read the data of ONLY: the name of an export, and the name that it is to have."""
+    reader = _Reader(data)
+    export = _name(reader, reader.number(4))
+    shown = _name(reader, reader.number(4))
+    reader.finish()
+    return export, shown
+
+
+def encode_only(export: str, shown: str) -> bytes:
+    """Encode the option ONLY with its header."""
+    data = b"".join(
+        struct.pack(">I", len(name)) + name for name in (export.encode(), shown.encode())
+    )
+    return OPTION_HEADER.pack(OPTION_MAGIC, Option.ONLY, len(data)) + data
 
 
 def _name(reader: _Reader, length: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from srshell.export.device import Range
+from srshell.export.nbd_options import encode_only
 from tests.unit.export import wire
 from tests.unit.export.memory_device import MemoryDevice
 
@@ -79,11 +80,11 @@ def test_a_device_that_knows_nothing_of_another_copy_does_not_offer_it() -> None
     assert [reply.kind for reply in wire.parse_option_replies(talk.say(asked))] == [wire.REP_ACK]
 
 
-def only(name: str) -> wire.Talk:
+def only(name: str, shown: str = "") -> wire.Talk:
     """A connection for one export of two."""
     talk = wire.Talk(wire.Offer({"vol": MemoryDevice(), "other": MemoryDevice()}))
     talk.say(wire.client_flags())
-    (reply,) = wire.parse_option_replies(talk.say(wire.option(ONLY, name.encode())))
+    (reply,) = wire.parse_option_replies(talk.say(encode_only(name, shown or name)))
     assert reply.kind == wire.REP_ACK
     return talk
 
@@ -105,6 +106,27 @@ def test_the_empty_name_stands_for_the_one_export() -> None:
     agreement = talk.connection.agreement
     assert agreement is not None
     assert agreement.export.name == "other"
+
+
+def test_the_export_may_have_another_name_there() -> None:
+    """The address of a gateway stays the same when the other side leads."""
+    talk = only("other", "vol")
+    listed = wire.parse_option_replies(talk.say(wire.option(wire.OPT_LIST)))
+    assert [reply.data[4:] for reply in listed[:-1]] == [b"vol"]
+    (reply,) = wire.parse_option_replies(talk.say(wire.go("other")))
+    assert reply.kind == wire.ERR_UNKNOWN
+    talk.say(wire.go("vol"))
+    agreement = talk.connection.agreement
+    assert agreement is not None
+    assert agreement.export.name == "other"
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\0\0\3vol", b"\0\0\0\3vol\0\0\0\3vo", b"\0\0\1\0"])
+def test_a_malformed_wish_for_one_export_is_refused(data: bytes) -> None:
+    talk = wire.Talk()
+    talk.say(wire.client_flags())
+    (reply,) = wire.parse_option_replies(talk.say(wire.option(ONLY, data)))
+    assert reply.kind & 0x80000000
 
 
 def test_a_connection_for_an_export_that_is_not_there_finds_none() -> None:

@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 from srshell.fabric import checks
+from srshell.fabric.checks_machines import leading_twin
 from srshell.fabric.guests.config import (
     KIND,
     GuestConfig,
@@ -30,7 +31,7 @@ from srshell.fabric.verbs.guests import should_run, twin_of, with_hardware
 from srshell.fabric.writer import MachineFiles, lock_directory
 from srshell.model.errors import SrError
 from srshell.model.geometry import MIB
-from srshell.model.inventory import Vm
+from srshell.model.inventory import Profile, Vm
 from tests.unit.fabric.refusals import SEALED
 from tests.unit.fabric.world import GONE, PARTNERSHIP, A, B, failed_over, protected, view
 
@@ -178,3 +179,22 @@ async def test_what_cannot_run_here_names_its_package(
     with pytest.raises(SrError, match="SR0108"):
         await protected.add_vm("vm", "PV", memory="64M", kind="writer")
     assert not (await protected.vms()).vms
+
+
+def test_a_secondary_is_shown_where_the_profile_allows_it() -> None:
+    """The original dismounts it; its data is asked for from the side that leads."""
+    known = protected()
+    assert checks.check_export(known, "RecoveryVol", read_only=True).allowed
+    assert leading_twin(known, "RecoveryVol") == "PrimaryVol"
+    assert leading_twin(known, "PrimaryVol") is None
+    strict = attrs.evolve(known, snapshot=attrs.evolve(known.snapshot, profile=Profile.SEED_STRICT))
+    refused = checks.check_export(strict, "RecoveryVol", read_only=True)
+    assert [error.code for error in refused.errors] == ["SR9113"]
+    assert checks.check_export(strict, "PrimaryVol", read_only=True).allowed
+
+
+def test_the_disk_of_a_guest_is_not_taken_away_from_it() -> None:
+    known = protected(vms=(OLD,))
+    refused = checks.check_export(known, "PrimaryVol", on=False)
+    assert [error.mend for error in refused.errors] == ["srshell vm rm DemoVM"]
+    assert checks.check_export(known, "PrimaryVol").allowed
