@@ -8,7 +8,8 @@ Always true:
 (2) The checksum covers header and body; the slot number in the header betrays a write that landed
     in the wrong slot.
 (3) Map keys are sorted: equal superblocks are equal bytes, and no reader drops a key unseen.
-(4) A slot that was never written is all zeros and has no magic.
+(4) A slot that was never written is all zeros and has no magic; one that is being written for the
+    first time or wiped begins with `CLEARED`, however much of the rest a power cut took.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ SLOT_BYTES: Final = 16 * 1024
 HEADER_BYTES: Final = 24
 VERSION: Final = 1
 MAGIC: Final = b"SRSB"
+#: In place of the magic while a slot is written for the first time or wiped: what follows is no
+#: superblock.  One byte is another, so a write that is torn in the middle is one or the other.
+CLEARED: Final = b"SRS-"
 
 #: Fields that logs of the first days lack.
 _TIMES: Final = ("alone_first_unix", "alone_last_unix")
@@ -42,6 +46,15 @@ _DECODER: Final = msgspec.msgpack.Decoder(Superblock)
 def slot_of(generation: int) -> int:
     """Return the slot that this generation is written to."""
     return generation % SLOT_COUNT
+
+
+def is_cleared(slot: Buffer) -> bool:
+    """Tell whether a written slot holds no superblock, however a power cut tore its mark."""
+    start = bytes(slot[: len(CLEARED)])
+    if start == CLEARED:
+        return True
+    parts = all(byte in {0, mark} for byte, mark in zip(start, CLEARED, strict=True))
+    return parts and not any(slot[len(CLEARED) :])
 
 
 def encode_superblock(superblock: Superblock) -> bytes:

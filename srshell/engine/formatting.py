@@ -12,14 +12,19 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
 from srshell.codec.bitmap_page import PAGE_BYTES, page_count
 from srshell.codec.checksum_page import checksum_page_count
 from srshell.codec.errors import FormatError
-from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT, encode_superblock
+from srshell.codec.superblock import (
+    CLEARED,
+    SLOT_BYTES,
+    SLOT_COUNT,
+    encode_superblock,
+)
 from srshell.engine.core import FAILURE_CHARACTERS_MAX
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.recovery import SEGMENTS_MAX, new_segment
@@ -122,7 +127,8 @@ async def format_log(spec: ReplicaSpec, world: World) -> None:
             dirty.clear_all()
         dirty.touch_all()
         await dirty.write_pages(file)
-        slot_offset = SUPERBLOCK_AREA_BYTES // 4 * _SLOT_OF_FIRST_GENERATION
+        slot_offset = SLOT_BYTES * _SLOT_OF_FIRST_GENERATION
+        await _mark_cleared(file, [_SLOT_OF_FIRST_GENERATION])
         await file.write_at([Write(slot_offset, (encode_superblock(superblock),))], sync=True)
         await file.drop_cache(0, spec.log_bytes)
     finally:
@@ -149,12 +155,22 @@ def _check_growth(superblock: Superblock) -> None:
 
 
 async def wipe_log(file: BlockFile) -> None:
-    """Forget the partnership: the volumes are ordinary again (rule R77).
+    """Forget the partnership: the volumes are ordinary again (rule R77).  Raises StorageError.
 
-    One slot after the other: a power cut leaves the others whole, or no superblock at all.
+    In three steps, each durable before the next one: marks, what is behind them, the marks
+    themselves.  A power cut leaves a whole superblock in some slot, or no superblock at all.
     """
-    for slot in range(SLOT_COUNT):
-        await file.write_at([Write(slot * SLOT_BYTES, (bytes(SLOT_BYTES),))], sync=True)
+    starts = [slot * SLOT_BYTES for slot in range(SLOT_COUNT)]
+    mark_bytes = len(CLEARED)
+    rest = bytes(SLOT_BYTES - mark_bytes)
+    await _mark_cleared(file, range(SLOT_COUNT))
+    await file.write_at([Write(start + mark_bytes, (rest,)) for start in starts], sync=True)
+    await file.write_at([Write(start, (bytes(mark_bytes),)) for start in starts], sync=True)
+
+
+async def _mark_cleared(file: BlockFile, slots: Iterable[int]) -> None:
+    """Let nothing that a power cut leaves in these slots be taken for damage."""
+    await file.write_at([Write(slot * SLOT_BYTES, (CLEARED,)) for slot in slots], sync=True)
 
 
 def _check_ours(found: Superblock, spec: ReplicaSpec) -> None:

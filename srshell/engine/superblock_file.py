@@ -26,13 +26,13 @@ from srshell.codec.superblock import (
     SLOT_COUNT,
     decode_superblock,
     encode_superblock,
+    is_cleared,
 )
 from srshell.model.errors import SrError
 from srshell.model.replica import Superblock
 from srshell.storage import BlockFile, Write
 
 SUPERBLOCK_AREA_BYTES = SLOT_BYTES * SLOT_COUNT
-#: What a disk writes wholly or not at all.
 _SECTOR_BYTES = 512
 _TELLING_CHARACTERS = 6
 #: By these a part of a superblock is known as ours.
@@ -46,8 +46,8 @@ _NAMES = tuple(
 async def read_superblock(file: BlockFile) -> Superblock | None:
     """Return the newest valid superblock, or None when none was ever completed.
 
-    That is so when every slot is blank, and when all but one are blank and that one is a half: a
-    power cut in the first write of a log, or in the last one of a wipe, leaves that.
+    That is so when every slot is blank or cleared, whatever a power cut left behind the mark.  Logs
+    of the first days have no such mark: one half of a superblock, and nothing else, is blank, too.
 
     Raises SrError SR9210 (no slot is readable) or SR9212 (written by a later version).
     """
@@ -61,13 +61,15 @@ async def read_slots(file: BlockFile) -> tuple[Superblock | None, bool]:
         raise _unreadable(file, f"{file.path} has {file.size()} of {SUPERBLOCK_AREA_BYTES} bytes")
     area = await file.read_at(0, SUPERBLOCK_AREA_BYTES)
     found: list[Superblock] = []
-    damage: list[str] = []
-    written: list[bytes] = []
+    damage: dict[str, bytes] = {}
+    written = False
     for slot in range(SLOT_COUNT):
         data = area[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES]
         if not any(data):
             continue
-        written.append(data)
+        written = True
+        if is_cleared(data):
+            continue
         try:
             found.append(decode_superblock(data, slot))
         except FormatError as error:
@@ -75,14 +77,14 @@ async def read_slots(file: BlockFile) -> tuple[Superblock | None, bool]:
                 raise SrError.make(
                     "SR9212", facts=f"slot {slot}: {error}", file=file.path
                 ) from None
-            damage.append(f"slot {slot}: {error}")
+            damage[f"slot {slot}: {error}"] = data
     if len({(superblock.partnership, superblock.replica) for superblock in found}) > 1:
         raise _unreadable(file, "its superblocks belong to different replicas")
     if found:
         return max(found, key=lambda superblock: superblock.generation), True
-    if damage and not (len(written) == 1 and _is_half(written[0])):
+    if damage and not (len(damage) == 1 and all(map(_is_half, damage.values()))):
         raise _unreadable(file, "; ".join(damage))
-    return None, bool(written)
+    return None, written
 
 
 def _is_half(data: bytes) -> bool:
