@@ -84,7 +84,7 @@ class Mender:
 
     async def _end_tear_down(self) -> None:
         """Go on where a tear-down was interrupted."""
-        person = self.person
+        person, sites = self.person, self.cluster.sites.values()
         successor = self.cluster.sites.get(person.successor)
         if successor is not None and successor.trouble:
             # Whoever tears down one side relies on the other one alone.
@@ -92,7 +92,10 @@ class Mender:
             gone = peer is not None and peer.superblock.torn_down
             self.disaster = successor.peer.torn or gone
             person.successor = ""
-        elif all(site.up or site.torn or site.trouble for site in self.cluster.sites.values()):
+        elif any(site.trouble and site.enable_as is ReplicaRole.PRIMARY for site in sites):
+            # Both sides are torn down, and the disk that the next group was to begin with broke.
+            self.disaster = True
+        elif all(site.up or site.torn or site.trouble for site in sites):
             await person.finish_tear_down()
 
     async def _mend_failed(self, site: Site) -> None:
