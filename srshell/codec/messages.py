@@ -19,7 +19,6 @@ import struct
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias, get_args
 
-import attrs
 import msgspec
 
 from srshell.codec.checksum import Buffer, crc32
@@ -293,8 +292,7 @@ _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {
 }
 
 
-@attrs.frozen
-class MessageHeader:
+class MessageHeader(msgspec.Struct, frozen=True, gc=False):
     """The header of a message as read: intact, of a known kind, within the limits (bytes)."""
 
     kind: int

@@ -15,11 +15,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import islice
 
 import attrs
 
 from srshell.codec.log_frame import Record
 from srshell.engine import destage
+from srshell.engine.bell import Bell
 from srshell.engine.core import Core
 from srshell.engine.recovery import SEGMENTS_MAX
 from srshell.model.errors import SrError
@@ -54,7 +56,7 @@ class Applier:
         """Begin idle; `run` and `run_checkpoints` are the tasks."""
         self._core = core
         self._jobs: deque[_OrderedJob] = deque()
-        self._wake = asyncio.Event()
+        self._wake = Bell()
         #: Held from the first look at what is applied until the superblock says so.
         self.checkpointing = asyncio.Lock()
         self._space_wanted = asyncio.Event()
@@ -67,7 +69,7 @@ class Applier:
         if lsn > self._core.committed_lsn:
             assert lsn <= self._core.log.durable_lsn, (lsn, self._core.log.durable_lsn)
             self._core.committed_lsn = lsn
-            self._wake.set()
+            self._wake.ring()
             if self._core.overlay.payload_bytes >= _LINGER_BYTES:
                 self._urgent.set()
 
@@ -77,7 +79,7 @@ class Applier:
         self._hurry()
 
     def _hurry(self) -> None:
-        self._wake.set()
+        self._wake.ring()
         self._urgent.set()
 
     def stop(self) -> None:
@@ -126,8 +128,7 @@ class Applier:
         await destage.apply(core, batch)
         now_ns = core.world.clock_ns()
         core.meters.apply.record(now_ns, now_ns - begun_ns, len(batch))
-        for _ in batch:
-            core.overlay.remove_oldest()
+        core.overlay.remove_oldest(len(batch))
         core.applied_lsn = batch[-1].lsn
         if core.log_is_crowded or core.ring.free_bytes < core.ring.ring_bytes * _SPACE_SHARE:
             self.want_space()  # before anybody has to wait for it, here or at the peer
@@ -152,10 +153,15 @@ class Applier:
                 raise result
 
     def _take(self, limit_lsn: int) -> list[Record]:
+        records = self._core.overlay.records
+        if not records or records[0].lsn > limit_lsn:
+            return []
+        # LSNs are dense, so it is known how many there may be.
+        count = min(limit_lsn - records[0].lsn + 1, _BATCH_RECORDS)
         batch: list[Record] = []
         size_bytes = 0
-        for record in self._core.overlay.records:
-            if record.lsn > limit_lsn or size_bytes >= _BATCH_BYTES or len(batch) >= _BATCH_RECORDS:
+        for record in islice(records, count):
+            if size_bytes >= _BATCH_BYTES:
                 break
             batch.append(record)
             size_bytes += len(record.payload)

@@ -26,6 +26,7 @@ from srshell.codec.log_frame import (
     pack_body,
 )
 from srshell.engine.applier import Applier
+from srshell.engine.bell import Bell
 from srshell.engine.core import Core
 from srshell.engine.log_file import extents_of
 from srshell.engine.meters import LatencyMeter
@@ -80,10 +81,11 @@ class Committer:
         self._offer = offer
         self._flushed = flushed
         self._queue: deque[_Waiting] = deque()
-        #: Taken from the queue, on its way into a frame, without an LSN yet.
+        #: Taken from the queue, on its way into a frame, without an LSN yet; and how long that is.
         self._taken: list[_Waiting] = []
+        self._taken_bytes = 0
         self._unacked: deque[_Waiting] = deque()
-        self._wake = asyncio.Event()
+        self._wake = Bell()
         self.sealed_by = ""
         self.locked: list[tuple[int, int, int]] = []
         self.writes_total = 0
@@ -97,12 +99,17 @@ class Committer:
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         now_ns = self._core.world.clock_ns()
         self._queue.append(_Waiting(kind, volume, offset, length, payload, done, now_ns))
-        self._wake.set()
+        self._wake.ring()
         return done
 
     def poke(self) -> None:
         """Look again: a lock, the log space, the phase or the role changed."""
-        self._wake.set()
+        self._wake.ring()
+
+    def progressed(self) -> None:
+        """Look again if a write waits: the machine moved on."""
+        if self._queue:
+            self._wake.ring()
 
     def acknowledge(self, lsn: int) -> None:
         """Resolve every write up to ``lsn``."""
@@ -142,7 +149,8 @@ class Committer:
                 await self._wake.wait()
                 continue
             try:
-                await self._wait_for_room(self._taken)
+                if not core.can_append(self._taken_bytes):
+                    await self._wait_for_room(self._taken_bytes)
                 async with core.frames:
                     await self._commit()
             except SrError:
@@ -160,8 +168,10 @@ class Committer:
             waiting = self._queue[0]
             body_bytes += ROW_BYTES + len(waiting.payload)
             if (batch and body_bytes > limit_bytes) or (self.locked and self._is_locked(waiting)):
+                body_bytes -= ROW_BYTES + len(waiting.payload)
                 break
             batch.append(self._queue.popleft())
+        self._taken_bytes = -(-body_bytes // SECTOR_BYTES) * SECTOR_BYTES
         return batch
 
     def _must_hold_back(self) -> bool:
@@ -181,8 +191,7 @@ class Committer:
             for volume, offset, length in self.locked
         )
 
-    async def _wait_for_room(self, batch: list[_Waiting]) -> None:
-        total_bytes = _frame_bytes(batch)
+    async def _wait_for_room(self, total_bytes: int) -> None:
         while not self._core.can_append(total_bytes):
             self._applier.want_space()
             await self._core.progressed()
@@ -203,28 +212,21 @@ class Committer:
             self._queue.extendleft(reversed(batch))
             return
         first_lsn = source.last_lsn + 1
-        records = []
         for lsn, waiting in enumerate(batch, first_lsn):
             waiting.lsn = lsn
-            records.append(
-                Record(
-                    lsn,
-                    waiting.kind,
-                    waiting.volume,
-                    waiting.offset,
-                    waiting.length,
-                    waiting.payload,
-                )
-            )
-        built_ns, meters = core.world.clock_ns(), core.meters
-        _measure(meters.queue, built_ns, batch)
+        records = [
+            Record(one.lsn, one.kind, one.volume, one.offset, one.length, one.payload)
+            for one in batch
+        ]
         body = pack_body(core.superblock.history[-1].epoch.number, first_lsn, records)
         source.handle(FrameBuilt(body.last_lsn))
         self._unacked.extend(batch)
         self._taken = []
-        for record in records:
-            core.overlay.add(record)
+        # The peer begins first: what else there is to do is done while it works.
         self._offer(body)
+        built_ns, meters = core.world.clock_ns(), core.meters
+        _measure(meters.queue, built_ns, batch)
+        core.overlay.add_all(records)
         try:
             await core.log.append([(body, extents_of(records))])
         except StorageError as error:
@@ -247,8 +249,3 @@ def _measure(meter: LatencyMeter, now_ns: int, batch: list[_Waiting]) -> None:
     for start in range(0, len(batch), stride):
         count = min(stride, len(batch) - start)
         meter.record(now_ns, now_ns - batch[start].submitted_ns, count)
-
-
-def _frame_bytes(batch: list[_Waiting]) -> int:
-    body_bytes = HEADER_BYTES + sum(ROW_BYTES + len(waiting.payload) for waiting in batch)
-    return -(-body_bytes // SECTOR_BYTES) * SECTOR_BYTES

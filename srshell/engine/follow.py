@@ -50,6 +50,7 @@ from srshell.codec.verify_messages import (
 )
 from srshell.engine import destage
 from srshell.engine.applier import Applier
+from srshell.engine.bell import Bell
 from srshell.engine.core import Core
 from srshell.engine.log_file import extents_of
 from srshell.engine.looking import digest
@@ -76,7 +77,7 @@ class Follow:
         self._applier = applier
         self.link = link
         self._frames: deque[tuple[FrameBody, tuple[Record, ...]]] = deque()
-        self._arrived = asyncio.Event()
+        self._arrived = Bell()
         self._heard_at = asyncio.get_running_loop().time()
         self._stopped = asyncio.Event()
         self._stored: set[int] = set()
@@ -123,7 +124,7 @@ class Follow:
             self.link.send(Bye(reason))
         self.link.close()
         self._stopped.set()
-        self._arrived.set()
+        self._arrived.ring()
         self._witness.close()
         self._core.wake()
 
@@ -231,7 +232,7 @@ class Follow:
                     credible.check_epoch(body.epoch, self._core.superblock.history)
                     self._take_in(body)
                     self._frames.append((body, records))
-                    self._arrived.set()
+                    self._arrived.ring()
                 case machine.Drop():
                     self._confirm(self._core.log.durable_lsn)
                 case machine.RefuseFrame():
@@ -277,8 +278,7 @@ class Follow:
     async def _write(self, batch: list[tuple[FrameBody, tuple[Record, ...]]]) -> None:
         core = self._core
         for _, records in batch:
-            for record in records:
-                core.overlay.add(record)
+            core.overlay.add_all(records)
         frames = [(body, extents_of(records)) for body, records in batch]
         begun_ns, meters = core.world.clock_ns(), core.meters
         await core.append(frames)

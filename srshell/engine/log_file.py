@@ -50,7 +50,7 @@ class LogFile:
 
     def has_room(self, total_bytes: int) -> bool:
         """Tell whether a frame of that size can be placed now."""
-        return self.ring.place(total_bytes) is not None
+        return self.ring.has_room(total_bytes)
 
     async def append(self, frames: Sequence[tuple[FrameBody, Extents]]) -> None:
         """Write and sync frames that follow the log's end, in one job.
@@ -61,7 +61,7 @@ class LogFile:
         for body, extents in frames:
             self._lay_out(body, extents, writes)
         last_lsn = frames[-1][0].last_lsn
-        await self.file.write_at(_joined(writes), sync=True)
+        await self.file.write_at(_joined(writes) if len(writes) > 1 else writes, sync=True)
         self.durable_lsn = last_lsn
 
     def _lay_out(self, body: FrameBody, extents: Extents, writes: list[Write]) -> None:

@@ -41,23 +41,28 @@ class Overlay:
 
     def add(self, record: Record) -> None:
         """Add the record with the next LSN."""
-        self.records.append(record)
-        self.payload_bytes += len(record.payload)
-        keys = _keys(record)
-        if keys is None:
-            self._wide.append(record)
-            return
-        blocks = self._blocks
-        for key in keys:
-            pieces = blocks.get(key)
-            if pieces is None:
-                blocks[key] = [record]
-            else:
-                pieces.append(record)
+        self.add_all((record,))
 
-    def remove_oldest(self) -> None:
-        """Drop the oldest record: the volume holds it."""
-        self._forget(self.records.popleft(), 0)
+    def add_all(self, records: Iterable[Record]) -> None:
+        """Add the records with the next LSNs."""
+        blocks = self._blocks
+        for record in records:
+            self.records.append(record)
+            self.payload_bytes += len(record.payload)
+            keys = _keys(record)
+            if keys is None:
+                self._wide.append(record)
+                continue
+            for key in keys:
+                if key in blocks:
+                    blocks[key].append(record)
+                else:
+                    blocks[key] = [record]
+
+    def remove_oldest(self, count: int = 1) -> None:
+        """Drop the oldest records: the volume holds them."""
+        for _ in range(count):
+            self._forget(self.records.popleft(), 0)
 
     def remove_newest(self) -> None:
         """Drop the newest record: the log was cut before it."""

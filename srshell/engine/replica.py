@@ -162,7 +162,7 @@ class Replica:
                     self._send_fence(instruction)
                 case machine.FailWaiting():
                     self.committer.fail_waiting(self._unavailable)
-        self.committer.poke()
+        self.committer.progressed()
 
     def _notice(self, lsn: int) -> None:
         if self.peer_link.lead is not None:

@@ -16,6 +16,7 @@ from collections import deque
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import FrameBody
 from srshell.codec.messages import Commit, Frame
+from srshell.engine.bell import Bell
 from srshell.engine.core import Core
 from srshell.model.replica import Era
 from srshell.replication.ring import HeldFrame
@@ -30,7 +31,7 @@ class Sender:
         """Begin at ``next_lsn``, with the log space that the peer reported."""
         self._core = core
         self._link = link
-        self._wake = asyncio.Event()
+        self._wake = Bell()
         #: Last LSN, bytes, records, when it was sent.
         self._in_flight: deque[tuple[int, int, int, int]] = deque()
         self._in_flight_bytes = 0
@@ -44,17 +45,17 @@ class Sender:
     def offer(self, body: FrameBody) -> None:
         """Send a frame that was just built, if it is next and the peer has room; else leave it."""
         if body.first_lsn != self.next_lsn or not self._has_credit(body.total_bytes):
-            self._wake.set()
+            self._wake.ring()
             return
         try:
             self._send(body)
         except LinkClosed:
-            self._wake.set()
+            self._wake.ring()
 
     def flushed(self) -> None:
         """The own log holds more than before: what `offer` left can be read back."""
         if self.next_lsn <= self._core.log.durable_lsn:
-            self._wake.set()
+            self._wake.ring()
 
     def confirmed(self, lsn: int, peer_bytes_free: int) -> None:
         """The peer's log holds everything up to ``lsn`` and has this much space left."""
@@ -64,7 +65,8 @@ class Sender:
             self._in_flight_bytes -= size_bytes
             self._core.meters.remote_log.record(now_ns, now_ns - sent_ns, count)
         self._peer_bytes_free = peer_bytes_free
-        self._wake.set()
+        if self.next_lsn <= self._core.ring.tail_lsn:
+            self._wake.ring()  # `offer` left something for which there may be room now
 
     def committed(self, lsn: int) -> None:
         """Let the peer know soon that it may apply up to ``lsn``; the next frame may carry it."""
@@ -93,7 +95,7 @@ class Sender:
         if self._notice is not None:
             self._notice.cancel()
             self._notice = None
-        self._wake.set()
+        self._wake.ring()
 
     async def run(self) -> None:
         """Send what `offer` left, until the link closes.  Raises LinkClosed."""

@@ -9,7 +9,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from srshell.codec.log_frame import RecordKind
 from srshell.engine.committer import Committer
@@ -33,15 +33,22 @@ class VolumeAccess:
 
         Raises SrError SR9223 (range), SR9224 (no writes now), SR9225 (outcome unknown).
         """
+        return await self.begin_write(volume, offset, data)
+
+    def begin_write(self, volume: str, offset: int, data: bytes) -> Awaitable[int]:
+        """Hand in a write; awaiting the result is the rest of `write`.  Raises what `write` does.
+
+        For whoever has many: a small write costs no coroutine of its own.
+        """
         index = self.place(volume, offset, len(data))
         piece_bytes = self._core.world.limits.write_bytes
         if len(data) <= piece_bytes:
-            return await self._submit(RecordKind.WRITE, index, offset, data)
+            return self._submit(RecordKind.WRITE, index, offset, data)
         parts = [
             self._submit(RecordKind.WRITE, index, offset + start, data[start : start + piece_bytes])
             for start in range(0, len(data), piece_bytes)
         ]
-        return await _last_of(parts, volume)
+        return _last_of(parts, volume)
 
     async def clear(self, kind: RecordKind, volume: str, offset: int, length: int) -> int:
         """Make a range read as zeros (kinds ZERO and TRIM); raises as `write` does."""

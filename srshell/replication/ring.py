@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections import deque
 
 import attrs
+import msgspec
 
 SECTOR_BYTES = 4096
 
 
-@attrs.frozen
-class HeldFrame:
+class HeldFrame(msgspec.Struct, frozen=True, gc=False):
     """A frame that the log holds."""
 
     first_lsn: int
@@ -29,11 +29,10 @@ class HeldFrame:
     chain: int  # its prev_crc
     crc: int  # its body_crc
     payload_bytes: int
-    extents: tuple[tuple[int, int, int], ...] = attrs.field(repr=False)  # volume, offset, length
+    extents: tuple[tuple[int, int, int], ...]  # volume, offset, length
 
 
-@attrs.frozen
-class Placement:
+class Placement(msgspec.Struct, frozen=True, gc=False):
     """Where a frame goes.
 
     ``wrap_bytes`` > 0: first a wrap marker of that length at ``wrap_position``.
@@ -64,6 +63,12 @@ class Ring:
     def free_bytes(self) -> int:
         """Return the bytes that can be written before a superblock must move the head."""
         return self.ring_bytes - (self.tail_position - self.durable_head_position)
+
+    def has_room(self, total_bytes: int) -> bool:
+        """Tell whether `place` would find room now."""
+        to_end = self.ring_bytes - self.tail_position % self.ring_bytes
+        wrap_bytes = to_end if to_end < total_bytes else 0
+        return wrap_bytes + total_bytes <= self.free_bytes
 
     def place(self, total_bytes: int) -> Placement | None:
         """Return where a frame of ``total_bytes`` goes, or None when there is no room now."""

@@ -41,6 +41,8 @@ class Phase(Enum):
     HELD = "both logs; writes wait until the peer is back (suspend-io)"
     REFUSING = "both logs; writes fail until the peer is back (io-error)"
 
+    __hash__ = object.__hash__  # an enum's own is a Python call for each look into a set
+
 
 ACKS_ALONE = frozenset({Phase.ALONE, Phase.CATCHING_UP})
 LINKED = frozenset({Phase.CATCHING_UP, Phase.FENCING, Phase.LIVE})
@@ -65,10 +67,7 @@ class LogFlushed:
 
 @attrs.frozen
 class PeerConfirmed:
-    """The peer's log holds everything up to ``lsn``.
-
-    ``lag_bytes`` of frames are still on the way.
-    """
+    """The peer's log holds everything up to ``lsn``; ``lag_bytes`` of frames are on the way."""
 
     lsn: int
     lag_bytes: int

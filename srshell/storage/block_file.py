@@ -2,7 +2,8 @@
 
 Always true:
 
-(1) One call is one hop to the device's threads, however many buffers it carries.
+(1) One call is one hop to the device's threads, however many buffers it carries; with a
+    `DirectExecutor` it is none, and the call has ended when it is first awaited.
 (2) A job that was started is waited for, even by a task that was cancelled: cancellation leaves the
     call only when the job is over, so the buffers are free and no write happens afterwards.
 (3) `close` waits for every job first: a descriptor number is never reused under a running job.
@@ -26,6 +27,7 @@ from aiofiles.base import AsyncBase
 from aiofiles.threadpool import wrap
 
 from srshell.storage.errors import StorageError
+from srshell.storage.executor import DeviceExecutor, DirectExecutor
 from srshell.storage.raw import RawDisk, RawFile, Write
 
 JOBS_MAX: Final = 256
@@ -82,6 +84,12 @@ class BlockFile(AsyncBase):  # type: ignore[type-arg]  # generic in its stub alo
     ) -> None:
         """Take over ``file``; its jobs run in ``executor``."""
         super().__init__(file, loop, executor)  # type: ignore[arg-type]
+        #: Hands a job to the executor; ours need no help of the loop's, which costs as much again.
+        self._start: Callable[..., asyncio.Future[Any]]
+        self._start = partial(self._loop.run_in_executor, executor)
+        if isinstance(executor, DeviceExecutor):
+            self._start = executor.submit
+        self._at_once = isinstance(executor, DirectExecutor)
         self._jobs = 0
         self._closed = False
         #: Set for a moment when a job ends and somebody waits for room.
@@ -170,9 +178,11 @@ class BlockFile(AsyncBase):  # type: ignore[type-arg]  # generic in its stub alo
             await self._wait_for_room()
         if self._closed:
             raise StorageError(call.__name__, self._file.path, "CLOSED")
+        if self._at_once:
+            return call(*args)
         self._jobs += 1
         try:
-            return await Drained(self._loop.run_in_executor(self._executor, call, *args))
+            return await Drained(self._start(call, *args))
         finally:
             self._jobs -= 1
             if self._waiting_for_room:

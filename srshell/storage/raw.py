@@ -23,6 +23,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 import attrs
+import msgspec
 
 from srshell.codec.checksum import Buffer
 from srshell.storage.errors import StorageError, from_os_error
@@ -35,8 +36,7 @@ _ZEROS: Final = bytes(ZERO_CHUNK_BYTES)
 _NO_SPARSE_FILES: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTTY, errno.ESPIPE})
 
 
-@attrs.frozen
-class Write:
+class Write(msgspec.Struct, frozen=True, gc=False):
     """Buffers that go back to back to ``offset`` (bytes).
 
     The buffers are bytes-shaped (``len`` counts bytes) and must not change before the write is
@@ -44,12 +44,16 @@ class Write:
     """
 
     offset: int
-    buffers: tuple[Buffer, ...] = attrs.field(repr=False)
+    buffers: tuple[Buffer, ...]
 
     @property
     def length(self) -> int:
         """All bytes of the buffers together."""
         return sum(map(len, self.buffers))
+
+    def __repr__(self) -> str:
+        """Say what it is without what it holds."""
+        return f"Write(offset={self.offset}, length={self.length})"
 
 
 class FileHandle(Protocol):
@@ -149,11 +153,12 @@ class RawFile:
 
         The order of the writes is kept only between this call and the next one.
         """
-        for write in writes:
-            self._check_change("write", write.offset, write.length)
-        for write in writes:
+        lengths = [write.length for write in writes]
+        for write, length in zip(writes, lengths, strict=True):
+            self._check_change("write", write.offset, length)
+        for write, length in zip(writes, lengths, strict=True):
             try:
-                self._write_fully(write)
+                self._write_fully(write, length)
             except OSError as error:
                 raise self._break("write", write.offset, error) from error
         if sync:
@@ -176,7 +181,7 @@ class RawFile:
         try:
             if not self._handle.punch_hole(offset, length):
                 for zeros in zero_writes(offset, length):
-                    self._write_fully(zeros)
+                    self._write_fully(zeros, zeros.length)
         except OSError as error:
             raise self._break("punch", offset, error) from error
 
@@ -249,19 +254,21 @@ class RawFile:
             have += len(data)
         return b"".join(parts)
 
-    def _write_fully(self, write: Write) -> None:
+    def _write_fully(self, write: Write, left_bytes: int) -> None:
         """Hand over every byte; a device that takes none at all has failed."""
-        buffers: list[Buffer] = [buffer for buffer in write.buffers if len(buffer)]
-        offset = write.offset
-        while buffers:
-            batch = buffers[:IOV_MAX]
-            taken = self._handle.pwritev(batch, offset)
+        buffers, offset = write.buffers, write.offset
+        while left_bytes:
+            taken = self._handle.pwritev(buffers[:IOV_MAX], offset)
             if taken == 0:
                 failure = StorageError("write", self.path, "SHORT_WRITE", offset)
                 self.broken_by = self.broken_by or failure
                 raise failure
-            offset += taken
-            drop_taken(buffers, taken)
+            left_bytes -= taken
+            if left_bytes:
+                offset += taken
+                rest = list(buffers)
+                drop_taken(rest, taken)
+                buffers = tuple(rest)
 
 
 def drop_taken(buffers: list[Buffer], taken: int) -> None:

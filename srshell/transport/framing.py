@@ -74,8 +74,27 @@ class MessageReader:
             if self._filled < len(self._part):
                 return
             self._finish_part(self._part)
-        while self._read_header() and self._read_meta() and self._read_payload():
+        while self._read_whole() or (
+            self._read_header() and self._read_meta() and self._read_payload()
+        ):
             pass
+
+    def _read_whole(self) -> bool:
+        """Deliver a message that is in the scratch buffer with all its parts, as most are."""
+        start, end = self._start, self._end
+        if self._header is not None or end - start < HEADER_BYTES:
+            return False
+        body = start + HEADER_BYTES
+        header = self._header = parse_header(self._scratch[start:body])
+        payload = body + header.meta_bytes
+        stop = payload + header.payload_bytes
+        if stop > end:
+            self._start = body
+            return False
+        message = decode_message(header.kind, self._scratch[body:payload], header.meta_crc)
+        self._start, self._header = stop, None
+        self._deliver((message, bytes(self._scratch[payload:stop])))
+        return True
 
     def _read_header(self) -> bool:
         if self._header is not None:

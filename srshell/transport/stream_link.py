@@ -13,6 +13,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
@@ -26,6 +27,7 @@ from srshell.transport.link import LinkClosed, Received
 SEND_HIGH_BYTES: Final = 1024 * 1024
 SEND_LOW_BYTES: Final = 256 * 1024
 SEND_BYTES_MAX: Final = 64 * 1024 * 1024
+SOCKET_BYTES: Final = 2 * 1024 * 1024
 CLOSE_SECONDS: Final = 5.0
 
 
@@ -89,6 +91,11 @@ class StreamLink(asyncio.BufferedProtocol):
         """Called once, first."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=SEND_HIGH_BYTES, low=SEND_LOW_BYTES)
+        own_socket = transport.get_extra_info("socket")
+        if own_socket is not None and own_socket.family == socket.AF_UNIX:
+            # A whole frame leaves at once, before a commit that keeps the loop busy; TCP finds its
+            # room by itself.
+            own_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
         self._opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:

@@ -4,7 +4,7 @@ import itertools
 import struct
 from collections.abc import Callable
 
-import attrs
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,7 +227,7 @@ def test_a_body_with_a_payload_missing_or_left_over_is_refused() -> None:
     body = log_frame.pack_body(1, 41, samples.RECORDS)
     for buffers in (body.buffers[:-1], (*body.buffers, b"more")):
         size = sum(map(len, buffers))
-        broken = attrs.evolve(body, buffers=buffers, body_bytes=size)
+        broken = msgspec.structs.replace(body, buffers=buffers, body_bytes=size)
         with pytest.raises(FormatError) as refusal:
             log_frame.unpack_records(broken)
         assert refusal.value.what == "length"

@@ -61,6 +61,14 @@ async def test_every_call_works_in_every_executor(path: str, kind: type | None) 
         executor.shutdown()
 
 
+async def test_a_direct_call_has_ended_when_it_is_first_awaited(path: str) -> None:
+    """No turn of the loop passes, so nothing comes between a commit and what follows it."""
+    async with await open_block_file(OsDisk(), path, DirectExecutor()) as file:
+        with pytest.raises(StopIteration):
+            file.write_at([Write(0, (b"abc",))], sync=True).send(None)
+        assert await file.read_at(0, 3) == b"abc"
+
+
 async def test_aiofiles_makes_the_file(file: RawFile, executor: DeviceExecutor) -> None:
     """`wrap` is where aiofiles lets others in; the simulator's files come the same way."""
     wrapped = wrap(file, loop=asyncio.get_running_loop(), executor=executor)

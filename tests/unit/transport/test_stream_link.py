@@ -12,6 +12,7 @@ import pytest
 
 from srshell.codec.checksum import crc32
 from srshell.codec.messages import Commit, Dirty, Frame, encode_message
+from srshell.site.process import loop_factory
 from srshell.transport import (
     Link,
     LinkClosed,
@@ -70,6 +71,40 @@ async def _ended(raw: socket.socket) -> bool:
         return await asyncio.get_running_loop().sock_recv(raw, 1) == b""
     except ConnectionResetError:
         return True
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "auto"])
+def test_a_message_has_left_when_send_returns(tmp_path: Path, loop: str) -> None:
+    """A commit that keeps the loop busy comes after it, so both disks work at the same time."""
+
+    async def main() -> None:
+        raw, link = await _accepted(StreamNetwork(), tmp_path / "link")
+        payload = [b"a" * 4096] * 128
+        frame = Frame(1, 1, 128, 0, 0)
+        link.send(frame, payload)
+        assert raw.recv(MIB) == b"".join(encode_message(frame, payload))
+        raw.close()
+        link.close()
+
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+        runner.run(main())
+
+
+async def test_what_the_socket_does_not_take_follows_in_order(tmp_path: Path) -> None:
+    """Part of a frame leaves at once, the rest and all that comes later when there is room."""
+    raw, link = await _accepted(StreamNetwork(), tmp_path / "link")
+    sent = bytearray()
+    for number in range(8):
+        parts = [bytes([number]) * MIB, bytes([100 + number]) * 4096]
+        frame = Frame(1, number + 1, 2, 0, 0)
+        link.send(frame, parts)
+        sent += b"".join(encode_message(frame, parts))
+    got = bytearray()
+    while len(got) < len(sent):
+        got += await asyncio.get_running_loop().sock_recv(raw, MIB)
+    assert got == sent
+    raw.close()
+    link.close()
 
 
 async def test_malformed_input_closes_the_link(tmp_path: Path) -> None:
