@@ -219,6 +219,8 @@ def _read_word(argument: Argument, text: str) -> object:
         noun = argument.name.replace("_", " ")
         raise SrError.make("SR0005", facts=f"known: {known}", text=text, noun=noun)
     if argument.noun is Noun.PLACE:
+        if "\0" in text:
+            raise SrError.make("SR0005", facts="no path holds a NUL", text=text, noun="path")
         return absolute(text)
     match argument.kind:
         case Kind.SIZE:
