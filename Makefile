@@ -67,6 +67,7 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.dashboard
 
 soak: $(READY)
 	@$(BIN)/python -m tests.soak
