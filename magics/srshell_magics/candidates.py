@@ -1,7 +1,7 @@
 """What may follow on a line: options, choices, and the names of what the fabric holds.
 
 Always true: names come from what was last heard of the fabric.  Asking happens beside the prompt,
-which waits at most 50 ms for it; no owner is ever started for a completion.
+which waits at most 15 ms for it; no owner is ever started for a completion.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from srshell_magics.names import MAGICS, Magic
 if TYPE_CHECKING:
     from srshell_magics.connection import Fabric
 
-WAIT_SECONDS = 0.05
+WAIT_SECONDS = 0.015
 FRESH_SECONDS = 2.0
 _LINE = re.compile(r"\s*(?:[\w., ]+=\s*)?(%?)([A-Za-z][\w-]*)\s+(.*)")
 
@@ -45,7 +45,7 @@ class Names:
         self._asking: dict[str, threading.Thread] = {}
 
     def of(self, noun: Noun) -> list[str]:
-        """The names that are known now, after at most 50 ms."""
+        """The names that are known now, after at most 15 ms."""
         end = time.monotonic() + WAIT_SECONDS
         found: list[str] = []
         for verb, field in _ASKED.get(noun, ()):

@@ -122,12 +122,27 @@ class Console:
         words = magic.to_words(typed)
         if words[:1] == ["fabric"]:
             result: object = self._fabric(words[1:])
+        elif words[:1] == ["apply"]:
+            result = self._carry_out(self._planned(words, names), own)
         else:
             call = self._read(words)
             result = self._here(call) if call.method == "" else self._carry_out(call, own)
         if own.name:
             self.shell.user_ns[own.name] = result
         return result
+
+    def _planned(self, words: Sequence[str], names: Mapping[str, object]) -> Call:
+        """The call of a plan: one that a variable holds, or that was kept in a file."""
+        from srshell.fabric.applying import call_of, read_plan
+        from srshell.fabric.calls import parse_words
+        from srshell.model.report import PlanReport
+
+        arguments = parse_words(words).arguments
+        name = str(arguments["plan"])
+        plan = names.get(name)
+        confirm = arguments.get("confirm")
+        found = plan if isinstance(plan, PlanReport) else read_plan(name)
+        return call_of(found, None if confirm is None else str(confirm))
 
     def _read(self, words: Sequence[str]) -> Call:
         """The call that words stand for; ``plan COMMAND`` is that command as a dry run."""
@@ -152,6 +167,11 @@ class Console:
         from srshell_magics.front import Front
         from srshell_magics.progress import ProgressLine
 
+        if call.method == "explain" and self.connection.connected is None:
+            from srshell.fabric.explaining import explained
+            from srshell.model.inventory import Profile
+
+            return explained(str(call.arguments["code"]), Profile.NATIVE)
         front = Front.of(self.shell)
         bridge = Bridge(
             self.connection.fabric(),

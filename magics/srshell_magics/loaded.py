@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 #: Every magic, as `srshell_magics.names` makes them from the registry, which takes too long to
 #: import before it is needed; a test compares the two.
 NAMES = (
-    "addvm", "arrays", "branch", "branches", "classify", "dash", "dashboard", "discover", "enable",
-    "events", "explain", "fabric", "failback", "failover", "fault", "group", "groups", "identify",
+    "addvm", "apply", "arrays", "branch", "branches", "classify", "dash", "dashboard",
+    "discover", "enable", "events", "explain", "fabric", "failback", "failover", "fault", "group",
+    "groups", "identify",
     "info", "job", "jobs", "lab", "lag", "manage-pool", "manage_pool", "map", "nbd", "pair",
     "pairs", "plan", "pools", "prepare", "provision", "refresh", "rename", "report", "resolve",
     "restart", "resume", "rmvm", "sr", "status", "suspend", "teardown", "topology", "trace",

@@ -60,7 +60,7 @@ _SPOKEN = re.compile(
 
 
 def _make_magics() -> dict[str, Magic]:
-    magics = {name: Magic(name, (name,)) for name in ("fabric", "plan", "lab")}
+    magics = {name: Magic(name, (name,)) for name in ("fabric", "plan", "apply", "lab")}
     magics["sr"] = Magic("sr", ())
     for spec in COMMANDS.values():
         if spec.effect is Effect.RUNS and spec.name != "dash":
@@ -78,7 +78,7 @@ MAGICS: dict[str, Magic] = _make_magics()
 
 #: Commands of the command line that a shell carries out itself, through `%sr`.
 HERE = frozenset(
-    {"dash", "serve", "stop", "plan", *(name for name in COMMANDS if name[:4] == "lab ")}
+    {"apply", "dash", "serve", "stop", "plan", *(name for name in COMMANDS if name[:4] == "lab ")}
 )
 
 

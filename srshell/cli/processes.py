@@ -93,6 +93,13 @@ def _plan(arguments: dict[str, Any], around: Surroundings) -> int:
     return remote.run(inner, attrs.evolve(around, json=around.json or inner.json))
 
 
+def _apply(arguments: dict[str, Any], around: Surroundings) -> int:
+    """Carry out a plan that was kept."""
+    from srshell.fabric.applying import call_of, read_plan
+
+    return remote.run(call_of(read_plan(arguments["plan"]), arguments.get("confirm")), around)
+
+
 def _demo(arguments: dict[str, Any], _around: Surroundings) -> int:
     """The whole way once."""
     from srshell.cli.demo import run_demo
@@ -209,6 +216,7 @@ _PROCESSES: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
     "serve": _serve,
     "stop": _stop,
     "plan": _plan,
+    "apply": _apply,
     "demo": _demo,
     "shell": _shell,
     "dash": _screen("dash"),

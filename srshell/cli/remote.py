@@ -18,7 +18,7 @@ from srshell.cli.surroundings import Exit, Surroundings, Unreachable
 from srshell.fabric.calls import DEFAULT_TIMEOUT_SECONDS, Call
 from srshell.fabric.control_http import ControlHttp, OwnerGone
 from srshell.fabric.keeping import keep_report
-from srshell.fabric.launch import connect, no_owner
+from srshell.fabric.launch import connect, no_owner, try_connect
 from srshell.fabric.progress import RateMeter
 from srshell.model.errors import SrError
 
@@ -34,6 +34,9 @@ def run(call: Call, around: Surroundings) -> int:
     Raises:
         SrError: it was refused, or failed; Unreachable: no owner answers.
     """
+    if call.method == "explain" and (found := _offline(call, around)):
+        show.show_result(found, around)
+        return Exit.OK
     http = reach(around)
     try:
         data = _perform(call, http, around)
@@ -46,6 +49,19 @@ def run(call: Call, around: Surroundings) -> int:
     if path := keep_report(call, data):
         print(f"written: {path}", file=around.err)
     return _exit_code(call, data)
+
+
+def _offline(call: Call, around: Surroundings) -> bytes:
+    """The answer to `explain` where no owner runs; none is started for it."""
+    http = try_connect(around.place)
+    if http is not None:
+        http.close()
+        return b""
+    from srshell.fabric.explaining import explained
+    from srshell.model.inventory import Profile
+    from srshell.model.report import encode
+
+    return encode(explained(str(call.arguments["code"]), Profile.NATIVE))
 
 
 def reach(around: Surroundings) -> ControlHttp:

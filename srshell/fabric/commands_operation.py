@@ -331,6 +331,18 @@ PROCESSES = (
         role=Role.VIEWER,
     ),
     CommandSpec(
+        "apply",
+        "",
+        "Carry out a plan that was kept; refused when the fabric has changed since",
+        "srshell apply plan.json --confirm RecRG",
+        Effect.RUNS,
+        (
+            word("plan", "file with what --json plan printed", Noun.PLACE, metavar="FILE"),
+            option("--confirm", "the name that the plan asks for", metavar="NAME"),
+        ),
+        role=Role.VIEWER,
+    ),
+    CommandSpec(
         "demo",
         "",
         "The whole way once, on real files, in a fabric of its own",

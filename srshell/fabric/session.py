@@ -20,7 +20,7 @@ from srshell.fabric.change import SETUP, Change
 from srshell.fabric.context import Context
 from srshell.fabric.job_report import still_running
 from srshell.fabric.jobs import JobHandle
-from srshell.fabric.verb import Name, complete
+from srshell.fabric.verb import EXPECT, Name, complete
 from srshell.fabric.verbs import (
     branches,
     groups,
@@ -36,6 +36,7 @@ from srshell.fabric.verbs import (
     watching,
 )
 from srshell.fabric.volume_api import FabricVolume
+from srshell.fabric.worlds import check_world, keepable, world_of
 from srshell.model.errors import SrError
 from srshell.model.inventory import Event
 from srshell.model.report import JobReport
@@ -89,16 +90,22 @@ class FabricSession(FabricApi):
         if "dry_run" not in full:
             return await handler(self.context, **full)
         dry_run, wait, timeout = full.pop("dry_run"), full.pop("wait"), full.pop("timeout", None)
+        expect, typed = full.pop(EXPECT, ""), dict(full)
         if "confirm" in full:
             full["ask"] = not dry_run
 
         async def prepare() -> Change:
+            if expect:
+                # Whether the plan still holds comes before whether it is confirmed.
+                unasked = {**full, "ask": False} if "ask" in full else full
+                check_world(self.context, await handler(self.context, **unasked), str(expect))
             change = await handler(self.context, **full)
             assert isinstance(change, Change), verb
             return change
 
         if dry_run:
-            return (await prepare()).plan
+            change = await prepare()
+            return keepable(change.plan, verb, typed, world_of(self.context, change))
         begun = await self._begin(verb, prepare)
         if not isinstance(begun, JobHandle):
             return begun

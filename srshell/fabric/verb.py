@@ -80,6 +80,10 @@ def _plain_type(hint: Any) -> Any:  # noqa: ANN401 - a type as annotations write
     return hint
 
 
+#: Besides its own arguments every verb that changes something takes the world of a plan: it is
+#: refused unless the fabric still is as it was when the plan was made.
+EXPECT = "expect"
+
 #: Every verb that was declared, by name.
 VERBS: dict[str, Verb] = {}
 
@@ -113,6 +117,10 @@ def complete(name: str, arguments: Mapping[str, object]) -> dict[str, object]:
         facts = f"did you mean: {', '.join(nearest(name, VERBS))}"
         raise unreadable("", f"there is no verb {name!r}", facts)
     parameters = known.signature.parameters
+    expected = {}
+    if EXPECT in arguments and "dry_run" in parameters:
+        expected[EXPECT] = str(arguments[EXPECT])
+        arguments = {key: value for key, value in arguments.items() if key != EXPECT}
     for given in arguments:
         if given not in parameters:
             facts = f"it takes: {', '.join(parameters)}"
@@ -123,7 +131,7 @@ def complete(name: str, arguments: Mapping[str, object]) -> dict[str, object]:
         if value is inspect.Parameter.empty:
             raise unreadable(name.replace("_", "-"), f"{parameter.name} is missing")
         full[parameter.name] = _checked(name, parameter.name, plain(value))
-    return full
+    return full | expected
 
 
 def _checked(verb_name: str, name: str, value: object) -> object:

@@ -27,7 +27,8 @@ PAGES = {
     **RUNNING_PAGES,
     **BRANCH_PAGES,
     **TOPOLOGY_PAGES,
-    **LAB_PAGES, **PLOT_PAGES,
+    **LAB_PAGES,
+    **PLOT_PAGES,
 }
 
 

@@ -5,7 +5,7 @@ Always true: a loss that is not known is None, never zero.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -187,4 +187,9 @@ class PlanReport:
     confirm: str | None = None
     lost_bytes: int | None = 0
     about_seconds: float | None = None
+    #: What it takes to carry it out later: the verb, its arguments, and a digest of the fabric
+    #: that it was made for.
+    verb: str = ""
+    arguments: dict[str, Any] = attrs.Factory(dict)
+    world: str = ""
     schema: str = "srshell.plan/1"
