@@ -88,6 +88,8 @@ class Committer:
         self._wake = Bell()
         self.sealed_by = ""
         self.locked: list[tuple[int, int, int]] = []
+        #: When the newest write was handed in, by the world's clock; 0: none was.
+        self.last_submitted_ns = 0
         self.writes_total = 0
         self.written_bytes_total = 0
         self.frames_total = 0
@@ -97,7 +99,7 @@ class Committer:
     ) -> asyncio.Future[int]:
         """Hand in a write; the future gives its LSN once it is acknowledged."""
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        now_ns = self._core.world.clock_ns()
+        now_ns = self.last_submitted_ns = self._core.world.clock_ns()
         self._queue.append(_Waiting(kind, volume, offset, length, payload, done, now_ns))
         self._wake.ring()
         return done

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import attrs
 import pytest
 
+from srshell.engine.copier import Copier
 from srshell.model.replica import Flow, ReplicaData, ReplicaVolume
 from srshell.replication.source import Phase
 from srshell.simulation import Operation
@@ -51,6 +53,47 @@ def test_the_first_copy_brings_what_was_there_before_the_group() -> None:
         assert pair.a.report.copied_bytes_total < VOLUME_BYTES
 
     on_sides(test)
+
+
+def extents_under_way(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Note how many extents are under way whenever one is sent."""
+    found: list[int] = []
+    send = Copier._send_extent
+
+    def noted(self: Copier, *arguments: Any) -> None:  # noqa: ANN401 - passed on
+        send(self, *arguments)
+        found.append(len(self._in_flight))
+
+    monkeypatch.setattr(Copier, "_send_extent", noted)
+    return found
+
+
+@pytest.mark.parametrize("writing", [False, True])
+def test_a_copy_beside_writers_sends_little_at_once(
+    monkeypatch: pytest.MonkeyPatch, writing: bool
+) -> None:
+    found = extents_under_way(monkeypatch)
+
+    async def test(pair: Sides) -> None:
+        await pair.open()
+        pair.a.fill(0, b"older" * (VOLUME_BYTES // 5))
+
+        async def write() -> None:
+            while pair.a.report.flow is not Flow.LIVE:
+                await pair.a.write(0, b"x" * BLOCK)
+                await asyncio.sleep(0.001)
+
+        if writing:
+            await pair.a.write(0, b"x" * BLOCK)
+        writer = asyncio.create_task(write()) if writing else None
+        await pair.start()
+        await pair.in_sync()
+        if writer is not None:
+            await writer
+        await same(pair)
+
+    on_sides(test, limits=attrs.evolve(LIMITS, extent_bytes=2 * BLOCK))
+    assert (max(found) <= 2) is writing
 
 
 def test_holes_and_zeros_are_not_sent() -> None:
