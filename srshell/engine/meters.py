@@ -73,6 +73,8 @@ class LatencyMeter:
     def latency(self, now_ns: int) -> Latency:
         """Return what was measured in the window that ends ``now_ns``."""
         oldest = now_ns // SLICE_NS - SLICES
+        if self._slice <= oldest:
+            return _NOTHING  # the newest slice is too old: so are those before it
         slices = [*self._past, (self._slice, self._counts, self._max_ns)]
         recent = [piece for piece in slices if piece[0] > oldest and piece[1]]
         if not recent:
@@ -87,6 +89,9 @@ class LatencyMeter:
             min(_quantile_ns(counts, total, share), max_ns) / 1e9 for share in (0.5, 0.99, 0.999)
         )
         return Latency(total, p50, p99, p999, max_ns / 1e9)
+
+
+_NOTHING: Final = Latency()
 
 
 def _quantile_ns(counts: Counts, total: int, share: float) -> int:

@@ -10,8 +10,10 @@ Always true:
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, Final
 
 import attrs
 
@@ -20,12 +22,12 @@ from srshell.fabric.clock import Clock
 from srshell.fabric.pulse import Pulse
 from srshell.fabric.snapshot import SiteFacts
 from srshell.model.errors import SrError
-from srshell.model.meters import Legs
 from srshell.model.replica import ReplicaReport
 from srshell.site.api import SiteApi, SiteEvent, SiteReport
 
 #: How long a site is left in peace before it is asked again, when it reports nothing by itself.
 POLL_SECONDS = 0.5
+_MANY_REPLICAS: Final = 50
 #: How old a word may be to answer a question with it, in seconds.
 FRESH_SECONDS = 0.05
 
@@ -202,13 +204,22 @@ class Sites:
         if known.last_event == 0 or known.report.last_event < known.last_event:
             known.last_event = known.report.last_event
         try:
-            events = await self.api(array).events(known.last_event, self._poll_seconds)
+            pause = _pause_seconds(self._poll_seconds, len(known.report.replicas))
+            events = await self.api(array).events(known.last_event, pause)
         except SrError:
             # The next look says what is the matter with the site itself.
             return
         if events:
             known.last_event = events[-1].id
             self._hear(array, events)
+
+
+def _pause_seconds(poll_seconds: float, replicas: int) -> float:
+    """How long a silent site is left alone: a report of many replicas costs more to make.
+
+    At most twice as long, which is half of the time for which its word counts as fresh.
+    """
+    return poll_seconds * (1 + min(replicas, _MANY_REPLICAS) / _MANY_REPLICAS)
 
 
 def read_facts(report: SiteReport, *, reachable: bool, answered_seconds: float) -> SiteFacts:
@@ -231,19 +242,26 @@ def read_facts(report: SiteReport, *, reachable: bool, answered_seconds: float) 
 
 def _differs(before: SiteReport, after: SiteReport) -> bool:
     """Whether a site says something new, its clock aside."""
-    return attrs.evolve(before, as_of=0.0, replicas=_timeless(before)) != attrs.evolve(
-        after, as_of=0.0, replicas=_timeless(after)
-    )
-
-
-def _timeless(report: SiteReport) -> tuple[ReplicaReport, ...]:
-    """The replicas without the moment at which they were looked at, and what only time changes.
-
-    Rates count: they are zero again soon after the last write, which is news.
-    """
-    return tuple(
-        attrs.evolve(
-            replica, as_of=0.0, latency=Legs(), rates=attrs.evolve(replica.rates, window_seconds=0)
+    return (
+        _SITE_NEWS(before) != _SITE_NEWS(after)
+        or len(before.replicas) != len(after.replicas)
+        or any(
+            _REPLICA_NEWS(old) != _REPLICA_NEWS(new) or _pace(old) != _pace(new)
+            for old, new in zip(before.replicas, after.replicas, strict=True)
         )
-        for replica in report.replicas
     )
+
+
+def _pace(replica: ReplicaReport) -> tuple[float, float]:
+    """Rates count: they are zero again soon after the last write, which is news."""
+    return replica.rates.writes_per_second, replica.rates.bytes_per_second
+
+
+def _fields_but(kind: type, *names: str) -> Callable[[Any], tuple[Any, ...]]:
+    """What takes all fields of a report but those that only time changes."""
+    fields = [field.name for field in attrs.fields(kind) if field.name not in names]
+    return operator.attrgetter(*fields)
+
+
+_SITE_NEWS: Final = _fields_but(SiteReport, "as_of", "replicas")
+_REPLICA_NEWS: Final = _fields_but(ReplicaReport, "as_of", "latency", "rates")

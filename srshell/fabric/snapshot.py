@@ -12,6 +12,7 @@ Always true:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import attrs
 
@@ -52,6 +53,32 @@ class Snapshot:
     partnerships: tuple[Partnership, ...] = ()
     vms: tuple[Vm, ...] = ()
 
+    # Found by name a hundred times for each command and each look: with a hundred groups, a search
+    # through all of them each time would cost more than everything else.
+
+    @cached_property
+    def _volumes(self) -> dict[str, Volume]:
+        return {volume.name: volume for volume in reversed(self.volumes)}
+
+    @cached_property
+    def _groups(self) -> dict[str, Group]:
+        return {group.name: group for group in reversed(self.groups)}
+
+    @cached_property
+    def _groups_by_volume(self) -> dict[str, Group]:
+        return {
+            volume: group for group in reversed(self.groups) for volume in (*group.data, group.log)
+        }
+
+    @cached_property
+    def _partnerships(self) -> dict[str, Partnership]:
+        return {
+            group: partnership
+            for partnership in reversed(self.partnerships)
+            for group in (partnership.source, partnership.destination)
+            if group not in partnership.torn_down
+        }
+
     def find_array(self, name: str) -> Array | None:
         """The array with that name, if there is one."""
         return next((array for array in self.arrays if array.name == name), None)
@@ -81,7 +108,7 @@ class Snapshot:
 
     def find_volume(self, name: str) -> Volume | None:
         """The volume with that name, if there is one."""
-        return next((volume for volume in self.volumes if volume.name == name), None)
+        return self._volumes.get(name)
 
     def volume(self, name: str) -> Volume:
         """The volume with that name.
@@ -97,7 +124,7 @@ class Snapshot:
 
     def find_group(self, name: str) -> Group | None:
         """The group with that name, if there is one."""
-        return next((group for group in self.groups if group.name == name), None)
+        return self._groups.get(name)
 
     def group(self, name: str) -> Group:
         """The group with that name.
@@ -113,7 +140,7 @@ class Snapshot:
 
     def group_of_volume(self, volume: str) -> Group | None:
         """The group that the volume is a member of, as data or as log."""
-        return next((g for g in self.groups if volume in (*g.data, g.log)), None)
+        return self._groups_by_volume.get(volume)
 
     def pair_of(self, array: str) -> Pair | None:
         """The pair that the array is in."""
@@ -126,14 +153,7 @@ class Snapshot:
 
     def partnership_of(self, group: str) -> Partnership | None:
         """The partnership that the group is in; one that it has left does not count."""
-        return next(
-            (
-                p
-                for p in self.partnerships
-                if group in {p.source, p.destination} and group not in p.torn_down
-            ),
-            None,
-        )
+        return self._partnerships.get(group)
 
     def vm(self, name: str) -> Vm:
         """The virtual machine with that name.
@@ -174,6 +194,14 @@ class SiteFacts:
     log_labels: Mapping[str, str] = attrs.Factory(dict)
     replicas: tuple[ReplicaReport, ...] = ()
 
+    @cached_property
+    def _replicas(self) -> dict[str, ReplicaReport]:
+        return {report.partnership: report for report in reversed(self.replicas)}
+
+    def replica(self, partnership: str) -> ReplicaReport | None:
+        """What the replica of a partnership said last."""
+        return self._replicas.get(partnership)
+
 
 @attrs.frozen
 class View:
@@ -199,7 +227,7 @@ class View:
         if partnership is None:
             return None
         site = self.site(self.snapshot.group(group).array)
-        return next((r for r in site.replicas if r.partnership == partnership.partnership), None)
+        return site.replica(partnership.partnership)
 
     def surroundings(self, group: str) -> Surroundings:
         """What is known about one side beyond its replica's report."""

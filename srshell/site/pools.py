@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import functools
 import os
 import struct
 from collections.abc import Callable
@@ -90,7 +91,7 @@ class Pool:
         """Return where a volume of that name lies."""
         if self.label.kind is PoolKind.VOLUME:
             return self.label.path
-        return str(self.path / volume)
+        return _join(self.label.path, volume)
 
     async def usage(self) -> PoolUsage:
         """Tell how full it is; as it was last, if the disk does not say so within a second."""
@@ -247,3 +248,9 @@ def _measure(label: PoolLabel) -> PoolUsage:
         block_bytes=block_bytes,
         device=inspect.device_name(device),
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _join(directory: str, name: str) -> str:
+    """A path as text; every report of a site asks for it, for every volume."""
+    return str(Path(directory) / name)
