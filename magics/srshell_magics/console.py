@@ -9,7 +9,7 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from srshell.fabric.calls import Call
+    from srshell.fabric.command_spec import CommandSpec
     from srshell.model.errors import SrError
     from srshell_magics.bridge import Bridge
     from srshell_magics.lab_magic import LabMagic
@@ -37,14 +38,16 @@ class Own:
     quiet: bool = False  # -q: no line on success
     name: str = ""  # -o NAME: also store the result there
 
-    def take(self, words: Sequence[str]) -> list[str]:
-        """Take these options out of the words."""
+    def take(self, words: Sequence[str], others: Container[str] = ()) -> list[str]:
+        """Take these options out of the words; those of the command itself are left to it."""
         from srshell.fabric.calls import unreadable
 
         rest, waiting = [], False
         for word in words:
             if waiting:
                 self.name, waiting = word, False
+            elif word in others:
+                rest.append(word)
             elif word == "-q":
                 self.quiet = True
             elif word == "-o":
@@ -111,11 +114,14 @@ class Console:
 
     def _run(self, magic: Magic, line: str, names: Mapping[str, object]) -> object:
         """Read the line and do what it says."""
+        from srshell.fabric.commands import find_command
         from srshell_magics import help_text
         from srshell_magics.words import read_words
 
         own = Own()
-        typed = own.take(read_words(line, names))
+        read = read_words(line, names)
+        found = find_command(magic.to_words(read)) if read else None
+        typed = own.take(read, _flags(found[0]) if found else ())
         if _HELP & set(typed) or (magic.name == "sr" and not typed):
             print(help_text.of_words(magic, [word for word in typed if word not in _HELP]))
             return None
@@ -328,6 +334,11 @@ class Console:
         finally:
             self.connection.close()
             self.connection.wanted = attrs.evolve(self.connection.wanted, start=True)
+
+
+def _flags(spec: CommandSpec) -> set[str]:
+    """The options of a command itself."""
+    return {flag for argument in spec.arguments for flag in argument.flags}
 
 
 def _kept(call: Call, report: object) -> str:
