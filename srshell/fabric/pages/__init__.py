@@ -8,6 +8,8 @@ Always true:
 
 from __future__ import annotations
 
+import attrs
+
 from srshell.fabric.pages.branches import BRANCH_PAGES
 from srshell.fabric.pages.groups import GROUP_PAGES
 from srshell.fabric.pages.labs import LAB_PAGES
@@ -32,10 +34,27 @@ PAGES = {
 }
 
 
+#: What a list without lines says: that there is nothing, and the command that would change it.
+_NOTHING = {
+    "srshell.arrays/1": "no array: srshell discover PLACE --as NAME",
+    "srshell.pools/1": "no pool: srshell discover PLACE --as NAME",
+    "srshell.volumes/1": "no volume: srshell provision --help",
+    "srshell.pairs/1": "no pair: srshell pair SOURCE DESTINATION",
+    "srshell.status/1": "no group: srshell protect --help, or all of it at once: srshell demo",
+    "srshell.groups/1": "no group: srshell protect --help, or all of it at once: srshell demo",
+    "srshell.vms/1": "no machine: srshell vm add --help",
+    "srshell.jobs/1": "no job was started here",
+    "srshell.events/1": "nothing happened",
+}
+
+
 def page_of(report: Report) -> Page:
     """The page for a report, given as `json.loads` reads it."""
-    make = PAGES.get(str(report.get("schema", "")), _fields)
-    return clean(make(report))
+    schema = str(report.get("schema", ""))
+    page = clean(PAGES.get(schema, _fields)(report))
+    if page.rows or schema not in _NOTHING:
+        return page
+    return attrs.evolve(page, columns=(), lines=(*page.lines, _NOTHING[schema]))
 
 
 def _fields(report: Report) -> Page:

@@ -53,7 +53,13 @@ def _flowing(text: str) -> list[str]:
 
 def _check(report: Report) -> Page:
     rows = tuple(
-        (str(row["task"]), row["check"], _MARKS.get(row["verdict"], row["verdict"]), _points(row), row["text"])
+        (
+            str(row["task"]),
+            row["check"],
+            _MARKS.get(row["verdict"], row["verdict"]),
+            _points(row),
+            row["text"],
+        )
         for row in report["checks"]
     )
     done = "passed" if report["passed"] else "not passed yet"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from srshell.fabric.pages import PAGES, page_of, progress_line
 from srshell.fabric.pages.words import duration
 from srshell.fabric.reports import decode
@@ -43,3 +45,12 @@ def test_reports_of_ours_are_decoded_too() -> None:
     """The fabric's own schemas are known beside the model's."""
     text = '{"schema":"srshell.stopped/1","fabric":"f","owner_pid":7,"sites_stopped":true}'
     assert decode(text).owner_pid == 7
+
+
+@pytest.mark.parametrize("noun", ["arrays", "pools", "volumes", "pairs", "groups", "vms", "jobs"])
+def test_a_list_without_lines_says_what_to_do(noun: str) -> None:
+    """A heading over nothing leaves a person to guess whether it worked."""
+    page = page_of({"schema": f"srshell.{noun}/1", noun: []})
+    assert not page.columns
+    (line,) = page.lines
+    assert line.startswith("no ")
