@@ -150,6 +150,15 @@ def _bench(_arguments: dict[str, Any], _around: Surroundings) -> int:
     return subprocess.run(command, check=False, env=child_environment()).returncode
 
 
+def _manual(arguments: dict[str, Any], around: Surroundings) -> int:
+    """Write the manual pages, or print the first one."""
+    from srshell.cli.manual import overview_page, write_pages
+
+    folder = arguments.get("to")
+    print(overview_page() if folder is None else write_pages(str(folder)), file=around.out)
+    return Exit.OK
+
+
 def _prefixes(arguments: dict[str, Any], around: Surroundings) -> int:
     """Rebuild and check the prefixes of a log."""
     from srshell.cli.prefixes import run as run_prefixes
@@ -222,6 +231,7 @@ _PROCESSES: dict[str, Callable[[dict[str, Any], Surroundings], int]] = {
     "dash": _screen("dash"),
     "shot": _screen("shot"),
     "bench": _bench,
+    "manual": _manual,
     "prefixes": _prefixes,
     "gateway": _gateway,
     "site": _site,

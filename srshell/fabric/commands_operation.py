@@ -356,6 +356,9 @@ PROCESSES = (
     ),
     CommandSpec("shell", "", "IPython with the commands loaded", "srshell shell", Effect.RUNS,
                 role=Role.VIEWER),
+    CommandSpec("manual", "", "Write the manual pages", "srshell manual --to ./man1", Effect.RUNS,
+                (option("--to", "a folder; otherwise srshell(1) is printed", Noun.PLACE),),
+                role=Role.VIEWER),
     CommandSpec("bench", "", "Measure beside the smallest program", "srshell bench", Effect.RUNS,
                 role=Role.ADMIN),
     CommandSpec(

@@ -40,7 +40,8 @@ class StoppedReport:
     schema: str = "srshell.stopped/1"
 
 
-_OWN: Final[dict[str, type[Any]]] = {
+#: Reports that only the fabric makes.
+OWN: Final[dict[str, type[Any]]] = {
     "srshell.vm-check/1": VmCheckReport,
     "srshell.stopped/1": StoppedReport,
     "srshell.topology/1": TopologyReport,
@@ -64,6 +65,6 @@ def decode(data: bytes | str) -> Any:  # noqa: ANN401 - the schema in the data s
         msgspec.ValidationError: the data has no schema that is known here, or does not fit it.
     """
     schema = msgspec.json.decode(data, type=_Header).schema
-    if schema in _OWN:
-        return msgspec.json.decode(data, type=_OWN[schema])
+    if schema in OWN:
+        return msgspec.json.decode(data, type=OWN[schema])
     return model_report.decode(data)

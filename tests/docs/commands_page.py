@@ -11,6 +11,7 @@ from srshell.cli.surroundings import Exit
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Role
 from srshell.fabric.commands import FAMILIES
 from tests.docs.fences import ROOT
+from tests.docs.reference_pages import PAGES
 
 PAGE = ROOT / "docs" / "commands.md"
 
@@ -138,11 +139,13 @@ def _cell(text: str) -> str:
 
 
 def main() -> int:
-    """Write the page, or with ``--check`` say whether it is up to date."""
-    text = render()
-    if "--check" in sys.argv[1:]:
-        return int(PAGE.read_text(encoding="utf-8") != text)
-    PAGE.write_text(text, encoding="utf-8")
+    """Write the pages, or with ``--check`` say whether they are up to date."""
+    for page, make in {PAGE: render, **PAGES}.items():
+        text = make()
+        if "--check" not in sys.argv[1:]:
+            page.write_text(text, encoding="utf-8")
+        elif page.read_text(encoding="utf-8") != text:
+            return 1
     return 0
 
 
