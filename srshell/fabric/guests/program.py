@@ -1,4 +1,4 @@
-"""qemu: where it is, how a guest is started, and whether KVM really runs one.
+"""Where qemu is, how a guest is started, and whether KVM really runs one.
 
 Always true:
 

@@ -94,17 +94,7 @@ async def add_vm(
     size_bytes = parse_size(memory) if memory is not None else None
     hardware = guests.with_hardware(size_bytes, kernel, initrd, append, accelerator)
     follows = model is not None and _volume_in(model) != volume
-    form = ""
-    if kind == KIND:
-        guests.check_installed(volume, hardware)
-        if template is not None:
-            size_bytes = context.snapshot.volume(volume).size_bytes
-            form = await guests.check_template(volume, size_bytes, template)
-    elif kind != "writer":
-        raise SrError.make("SR9102", kind=kind, volume=volume)
-    elif hardware is not None or template is not None:
-        raise SrError.make("SR0108", facts=f"a machine of kind {kind} has no hardware",
-                           option="--kind")  # fmt: skip
+    form = await _check_kind(context, kind, volume, hardware, template)
     runs = verdict.already and known is not None and files_of(context, name).running_pid()
 
     async def carry_out(handle: JobHandle) -> VmReport:
@@ -134,6 +124,24 @@ async def add_vm(
         checks=check_rows(verdict),
         already=vm_report(context, known) if runs and known else None,
     )
+
+
+async def _check_kind(
+    context: Context, kind: str, volume: str, hardware: Hardware | None, template: str | None
+) -> str:
+    """Refuse what cannot be run; the format of the template, if there is one."""
+    if kind == KIND:
+        guests.check_installed(volume, hardware)
+        if template is None:
+            return ""
+        size_bytes = context.snapshot.volume(volume).size_bytes
+        return await guests.check_template(volume, size_bytes, template)
+    if kind != "writer":
+        raise SrError.make("SR9102", kind=kind, volume=volume)
+    if hardware is not None or template is not None:
+        facts = f"a machine of kind {kind} has no hardware and no template"
+        raise SrError.make("SR0108", facts=facts, option="--kind")
+    return ""
 
 
 async def _start_new(
