@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -61,6 +62,16 @@ class Terminal:
             assert time.monotonic() < end, f"{words} not on the screen:\n{self.text}"
             self.read(0.2)
         return self.text
+
+    def crawl(self, *words: str) -> None:
+        """Wait for words as a line of 9600 baud shows them: 960 characters a second."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not all(word in self.text for word in words):
+            now = time.monotonic()
+            assert now < end, f"{words} not on the screen:\n{self.text}"
+            with suppress(pexpect.TIMEOUT):
+                self.stream.feed(self.process.read_nonblocking(96, timeout=0.1))
+            time.sleep(max(now + 0.1 - time.monotonic(), 0.0))
 
     def type(self, text: str) -> None:
         """Press keys."""
@@ -177,6 +188,56 @@ def test_a_terminal_that_stops_reading_holds_nothing_up(
     terminal.process.expect(pexpect.EOF)
     terminal.process.wait()
     assert terminal.process.exitstatus == 0
+
+
+def test_a_line_of_9600_baud_shows_the_newest_picture(fabric: SyncFabric, place: Path) -> None:
+    """A screen takes seconds of such a line: keys that come meanwhile are not lost."""
+    slow = Terminal(_dash(place, "--theme", "ansi"))
+    slow.crawl("● connected", "PriRG>RecRG")
+    slow.type("5:why PriRG\r")
+    slow.crawl("PriRG is Synchronizing", "esc back")
+    slow.process.close(force=True)
+
+
+def test_a_storm_of_resizes_leaves_a_whole_picture(fabric: SyncFabric, terminal: Terminal) -> None:
+    """Whatever sizes came before, the last one is filled, and keys work."""
+    terminal.see("● connected", "PriRG>RecRG")
+    for number in range(120):
+        terminal.process.setwinsize(2 + number % 47, 3 + 7 * number % 211)
+        if number % 10 == 0:
+            terminal.read(0.01)
+    terminal.process.setwinsize(LINES, COLUMNS)
+    terminal.type("3")
+    text = terminal.see("Volumes (4)", "PV", "RL", "● connected")
+    assert text.splitlines()[-1].startswith(" ? help")
+
+
+def test_two_dashboards_and_a_shell_act_on_one_fabric(
+    fabric: SyncFabric, terminal: Terminal, place: Path
+) -> None:
+    """Each sees what the others did; a plan that is no longer true is refused with its reason."""
+    other = Terminal(_dash(place, "--every", "0.25"))
+    for one in (terminal, other):
+        one.see("● connected", "PriRG>RecRG", "● Synchronizing")
+    fabric.suspend("PriRG")
+    for one in (terminal, other):
+        one.see("▲ Suspended")
+    terminal.type("p")
+    terminal.see("resume PriRG", "Run it?")
+    terminal.type("\t\r")
+    terminal.see("[5 result]")
+    other.see("● Synchronizing")
+    fabric.wait("PriRG")
+
+    other.type("F\r")
+    other.see("type RecRG to run it")
+    fabric.suspend("PriRG")
+    other.type("RecRG\r")
+    other.see("SR", "mend", "result")
+    assert {row.name for row in fabric.status() if row.is_primary} == {"PriRG"}
+    fabric.resume("PriRG")
+    fabric.wait("PriRG")
+    other.process.close(force=True)
 
 
 def test_the_owner_keeps_what_it_looked_like(fabric: SyncFabric, place: Path) -> None:

@@ -41,6 +41,12 @@ class Paper(Widget, can_focus=True):
     async def _on_key(self, event: events.Key) -> None:
         # Keys that arrive together are meant for what the ones before them opened: letters behind
         # a colon belong to the line, although they were sent here.
+        if self.app.screen is not self.screen:
+            event.stop()
+            event.prevent_default()
+            # Once it is there: what it is made of comes before this in its queue.
+            self.app.screen.call_later(self.app.simulate_key, event.key)
+            return
         line = self.screen.query_one(Ask)
         if line.display:
             event.stop()
