@@ -119,7 +119,7 @@ class Claims:
         if peer is None or peer.failed or site.peer.trouble or self._is_doubtful(site.peer):
             return  # nobody can know of a failure in the moment in which it happens
         before = self._oracle.replaced_sides.get(site.peer_name)
-        if before is not None and before == link_of(site):
+        if before is not None and before.link is not None and before.link == link_of(site):
             return  # nor of a new disk
         around = Surroundings(destination_data=peer.superblock.data)
         state = derive_state(report, around)
@@ -162,7 +162,9 @@ class Claims:
         replaced = self._oracle.replaced_sides
         if peer.superblock.data is ReplicaData.CONSISTENT:
             replaced.pop(site.peer_name, None)
-        elif site.peer_name in replaced and (not live or replaced[site.peer_name] == link_of(site)):
+        elif site.peer_name in replaced and (
+            not live or replaced[site.peer_name].link == link_of(site)
+        ):
             return
         if peer.superblock.data is not ReplicaData.CONSISTENT:
             data = peer.superblock.data.value

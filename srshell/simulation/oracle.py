@@ -24,7 +24,7 @@ from srshell.simulation.claims import Claims, link_of
 from srshell.simulation.cluster import REPLICAS, Cluster, Site
 from srshell.simulation.copies import Copies
 from srshell.simulation.notes import Note, Notebook, Outcome
-from srshell.simulation.views import Seen, View, describe, era_of
+from srshell.simulation.views import Replaced, Seen, View, describe, era_of
 from srshell.simulation.workload import SECTOR_BYTES, Damage, numbers
 
 
@@ -55,8 +55,8 @@ class Oracle:
         self.doubtful: set[str] = set()
         #: Sides that some write is absent from.
         self._lacking: set[str] = set()
-        #: Sides with a new disk that holds nothing yet, and how many links the other side had had.
-        self.replaced_sides: dict[str, object] = {}
+        #: Sides with a new disk that holds nothing yet.
+        self.replaced_sides: dict[str, Replaced] = {}
         self.claims = Claims(cluster, self)
         self.copies = Copies(cluster, self)
         self._seen = [Seen(site, cluster.loop) for site in self._sites]
@@ -137,7 +137,7 @@ class Oracle:
         peer = site.peer.view
         held = peer is not None and peer.holds(note.lsn, note.era)
         thrown_away = self.replaced_sides.get(site.peer_name)
-        late = thrown_away is not None and thrown_away == link_of(site)
+        late = thrown_away is not None and thrown_away.held(lsn, era)
         if not note.alone and not held and not late:
             self.fail(f"write {note.number} was acknowledged with LSN {lsn} in one log alone")
         if not held and peer is not None and peer.superblock.role is ReplicaRole.PRIMARY:
@@ -290,7 +290,9 @@ class Oracle:
     def replaced(self, site: Site) -> None:
         """A person threw away this side's disk: what only it had is gone."""
         self._roles[site.name] = ReplicaRole.SECONDARY
-        self.replaced_sides[site.name] = link_of(site.peer)
+        before = self.replaced_sides.get(site.name)
+        views = (*(before.views if before else ()), *filter(None, (site.view,)))
+        self.replaced_sides[site.name] = Replaced(link_of(site.peer), views)
         for note in self.notes:
             if note.counts and site.peer_name in note.absent:
                 note.given_up = True
@@ -314,7 +316,7 @@ class Oracle:
         self._lacking.clear()
         self.newest.clear()
         self.claims.forget()
-        self.replaced_sides = {successor.peer_name: None}
+        self.replaced_sides = {successor.peer_name: Replaced(None, ())}
         self._roles = {successor.name: ReplicaRole.PRIMARY}
         self.overridden = False
 

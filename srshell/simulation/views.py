@@ -46,6 +46,20 @@ class View:
         return era_of(history, lsn) == era
 
 
+@attrs.frozen
+class Replaced:
+    """What a side had that a person threw away, with the disks that it was on."""
+
+    #: Which link the other side had then; None if it had none.
+    link: object
+    #: What was on each of the disks that were thrown away, one after the other.
+    views: tuple[View, ...]
+
+    def held(self, lsn: int, era: Era | None) -> bool:
+        """Say whether it could have confirmed the record that got this LSN in this era."""
+        return any(view.holds(lsn, era) for view in self.views)
+
+
 class Seen:
     """What one side looked like when it was last looked at."""
 
