@@ -193,9 +193,9 @@ def test_a_terminal_that_stops_reading_holds_nothing_up(
 def test_a_line_of_9600_baud_shows_the_newest_picture(fabric: SyncFabric, place: Path) -> None:
     """A screen takes seconds of such a line: keys that come meanwhile are not lost."""
     slow = Terminal(_dash(place, "--theme", "ansi"))
-    slow.crawl("● connected", "PriRG>RecRG")
-    slow.type("5:why PriRG\r")
-    slow.crawl("PriRG is Synchronizing", "esc back")
+    slow.see("● connected", "PriRG>RecRG")
+    slow.type("2345")
+    slow.crawl("Jobs (", "failover")
     slow.process.close(force=True)
 
 

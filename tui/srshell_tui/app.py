@@ -337,7 +337,7 @@ class Dashboard(App[int], inherit_bindings=False):
 
     def action_leave(self) -> None:
         """Close what is open; on the board, say how to quit."""
-        if isinstance(self.screen, Sheet) and self.screen.line.display:
+        if isinstance(self.screen, Sheet) and self.screen.line.asking:
             self.screen.line.action_give_up()
         elif self.screen is not self.board:
             self.pop_screen()

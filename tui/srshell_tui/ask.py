@@ -14,6 +14,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import Input
 
 #: Takes what was asked for: the kind of question, and the text.
@@ -23,7 +24,7 @@ Suggest = Callable[[str], Sequence[str]]
 
 
 class Ask(Input):
-    """An input that is there only while something is asked."""
+    """An input that is seen only while something is asked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "give_up", show=False),
@@ -52,12 +53,14 @@ class Ask(Input):
             super().__init__()
             self.words = tuple(words)
 
-    def __init__(self, suggest: Suggest, answered: Answered) -> None:
+    def __init__(self, suggest: Suggest, answered: Answered, below: Callable[[], Strip]) -> None:
         super().__init__(id="ask", select_on_focus=False)
         self.kind = ""
         self._answered = answered
+        self._below = below
         self._suggest = suggest
-        self.display = False
+        self.asking = False
+        self.can_focus = False
         self.cursor_blink = False
 
     def open(self, kind: str, prompt: str, text: str = "") -> None:
@@ -66,13 +69,24 @@ class Ask(Input):
         self.placeholder = prompt
         self.value = text
         self.cursor_position = len(text)
-        self.display = True
+        self.asking = True
+        self.can_focus = True
         self.focus()
+        self.refresh()
 
     def close_line(self) -> None:
         """Ask no more."""
-        self.display = False
+        self.asking = False
+        self.can_focus = False
         self.kind = ""
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """What is typed; while nothing is asked, the row of the paper that lies below.
+
+        It is never taken away: that would lay the screen out anew, and paint all of it.
+        """
+        return super().render_line(y) if self.asking else self._below()
 
     def action_give_up(self) -> None:
         """Escape."""

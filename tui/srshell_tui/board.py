@@ -234,7 +234,7 @@ class Board(Sheet, inherit_bindings=False):
     def on_ask_typed(self, event: Ask.Typed) -> None:
         """A filter works while it is typed."""
         event.stop()
-        if event.kind == "find" and self.line.display:
+        if event.kind == "find" and self.line.asking:
             self.look = self.look.filtered(event.text)
             self.redraw()
 

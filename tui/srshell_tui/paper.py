@@ -48,7 +48,7 @@ class Paper(Widget, can_focus=True):
             self.app.screen.call_later(self.app.simulate_key, event.key)
             return
         line = self.screen.query_one(Ask)
-        if line.display:
+        if line.asking:
             event.stop()
             event.prevent_default()
             line.post_message(events.Key(event.key, event.character))
@@ -77,6 +77,13 @@ class Paper(Widget, can_focus=True):
         changed = [region for region in changed if region.area]
         if changed:
             self.refresh(*changed)
+        if changed and any(region.y == len(lines) - 1 for region in changed):
+            # The line lies over the last row, and shows it while nothing is asked.
+            self.screen.query_one(Ask).refresh()
+
+    def last_row(self) -> Strip:
+        """The row over which the line lies."""
+        return self.render_line(self.size.height - 1)
 
     def render_line(self, y: int) -> Strip:
         """One line as Textual wants it."""

@@ -29,8 +29,9 @@ class Sheet(Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """Paper, and the line."""
-        yield Paper(ascii_only=self.dashboard.options.ascii_only)
-        yield Ask(self.suggest, self.answered)
+        paper = Paper(ascii_only=self.dashboard.options.ascii_only)
+        yield paper
+        yield Ask(self.suggest, self.answered, paper.last_row)
 
     @property
     def dashboard(self) -> Dashboard:

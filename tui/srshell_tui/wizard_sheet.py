@@ -63,7 +63,7 @@ class WizardSheet(Sheet, inherit_bindings=False):
                 question = wizard.questions[len(wizard.answers)]
                 self.line.open("answer", f"{question.text}", question.default)
             case Stage.CONFIRM if wizard.wanted:
-                if not self.line.display:
+                if not self.line.asking:
                     self.line.open("confirm", f"type {wizard.wanted} to run it")
             case Stage.RUN:
                 self.close_line()
