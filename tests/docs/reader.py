@@ -54,6 +54,7 @@ class Reader:
 
     def tidy(self) -> None:
         """Stop what the reader left running."""
+        self._shell("srshell lab stop --remove >/dev/null 2>&1 || true")
         self._shell("srshell stop >/dev/null 2>&1 || true")
 
     def _console(self, exchanges: list[Exchange]) -> tuple[str, int]:
