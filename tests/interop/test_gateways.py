@@ -176,6 +176,7 @@ async def test_what_the_other_side_lacks_is_on_the_map(pair: FabricPair) -> None
     other = pair.other(primary)
     shown = await pair.client.nbd(f"vol{other}", read_only=True)
     assert (shown.serving, shown.read_only, shown.primary_volume) == (True, True, f"vol{primary}")
+    assert '"is_read_only": true' in await run("nbdinfo", "--json", shown.uri)
     uri = str((await pair.client.nbd(f"vol{primary}")).uri)
     await qemu_io(uri, "write -P 0x31 0 64k")
 

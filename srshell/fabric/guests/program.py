@@ -59,7 +59,7 @@ def guest_command(program: str, config: GuestConfig, accelerator: str) -> list[s
         *("-name", config.name.replace(",", ",,")),
         *("-nodefaults", "-no-user-config", "-display", "none", "-vga", "std"),
         *_machine(accelerator),
-        *("-m", str(hardware.memory_bytes // MIB)),
+        *("-m", str(max(1, hardware.memory_bytes // MIB))),
         *("-blockdev", json.dumps(disk)),
         *("-device", "virtio-blk-pci,drive=disk,bootindex=1,werror=stop,rerror=stop"),
         *("-device", "virtio-rng-pci"),
