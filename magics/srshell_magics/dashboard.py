@@ -94,17 +94,20 @@ def _typed(call: Call, *, read_only: bool) -> list[str]:
 def _pictures(words: Sequence[str]) -> tuple[str, str]:
     """The overview as text and as SVG."""
     with tempfile.TemporaryDirectory(prefix="srshell-") as directory:
-        found = []
-        for name in ("shot.txt", "shot.svg"):
-            path = Path(directory) / name
-            taken = subprocess.run(
+        paths = [Path(directory) / name for name in ("shot.txt", "shot.svg")]
+        taking = [
+            subprocess.Popen(
                 [*words, "shot", "overview", "--size", _SIZE, "-o", str(path)],
-                check=False, env=_environment(), capture_output=True, text=True,
-            )  # fmt: skip
-            if taken.returncode != 0:
-                raise SrError.make("SR0108", facts=taken.stderr.strip()[:500], option="a picture")
-            found.append(path.read_text(encoding="utf-8"))
-    return found[0], found[1]
+                env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            )
+            for path in paths
+        ]  # fmt: skip
+        for process in taking:
+            _, problem = process.communicate()
+            if process.returncode != 0:
+                raise SrError.make("SR0108", facts=problem.strip()[:500], option="a picture")
+        text, svg = (path.read_text(encoding="utf-8") for path in paths)
+    return text, svg
 
 
 def _environment() -> dict[str, str]:
