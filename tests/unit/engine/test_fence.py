@@ -43,8 +43,10 @@ def test_a_short_break_needs_no_copy_and_a_fence_all_the_same() -> None:
     async def test(pair: Sides) -> None:
         await pair.sync()
         await pair.a.write(0, b"x")
+        pair.cut()  # or the two would meet again before anybody looks
         pair.network.reset("A", "B")
         await pair.until(lambda: pair.a.source.phase is Phase.LOST)
+        pair.mend()
         await pair.in_sync()
         assert pair.a.report.copied_bytes_total == 0
         assert pair.b.report.durable_lsn == 1
@@ -128,6 +130,8 @@ def test_a_fence_that_the_link_breaks_leaves_the_primary_alone_or_not_as_its_dis
         await pair.go_alone(data=b"alone")
         pair.mend()
         await pair.until(lambda: pair.a.source.phase is Phase.CATCHING_UP)
+        # Its log is in step: what hangs is the first step of the fence, and the peer falls silent.
+        await pair.until(lambda: pair.a.report.confirmed_lsn == 1)
         pair.b.disk.hang()
         await pair.pass_time(LIMITS.stable_link_seconds + 1)
         assert pair.a.source.alone
