@@ -81,6 +81,9 @@ def test_the_wheel_holds_three_packages_and_all_their_files(tmp_path: Path) -> N
         if path.as_posix().startswith(source_tree.PACKAGES)
     }
     assert expected <= shipped
+    # Students get the labs, and not the answers.
+    assert {"srshell/labs/texts/places/lab.md", "srshell/labs/texts/home/desk.py"} <= shipped
+    assert not [name for name in shipped if "keys" in name or name.endswith("/key.py")]
     top = {name.split("/")[0] for name in shipped}
     assert {name for name in top if "dist-info" not in name} == {
         "srshell",
