@@ -158,15 +158,15 @@ async def test_a_volume_is_served_on_standard_input_and_on_a_socket_handed_over(
 
 async def test_beyond_this_machine_a_gateway_needs_certificates(pair: FabricPair) -> None:
     """And says so before anybody can connect."""
-    for arguments, code in (
-        (("--listen", "0.0.0.0:0"), b"SR8008"),
-        (("--listen", "nowhere"), b"SR8009"),
-        (("--tls", "/nonexistent"), b"SR8007"),
-        (("--listen", "127.0.0.1:99999"), b"SR8009"),
-    ):
-        command = [*_SRSHELL, "--fabric", str(pair.place.directory), "gateway", "volA", *arguments]
-        ran = subprocess.run(command, capture_output=True, check=False, timeout=60)  # noqa: ASYNC221
-        assert (ran.returncode, ran.stderr[:6]) == (1, code)
+    wrong = {
+        ("--listen", "0.0.0.0:0"): "SR8008",
+        ("--listen", "nowhere"): "SR8009",
+        ("--tls", "/nonexistent"): "SR8007",
+        ("--listen", "127.0.0.1:99999"): "SR8009",
+    }
+    command = [*_SRSHELL, "--fabric", str(pair.place.directory), "gateway", "volA"]
+    ended = await asyncio.gather(*(attempt(*command, *arguments) for arguments in wrong))
+    assert [(ran.code, ran.errors[:6]) for ran in ended] == [(1, code) for code in wrong.values()]
 
 
 @needs.tools("nbdinfo", "qemu-io")
