@@ -14,11 +14,13 @@ import attrs
 
 from benchmarks.pair import Pair, open_pair
 from benchmarks.peers import missing
-from benchmarks.rows import Row, copy_row, has_fio, write_row
+from benchmarks.rows import Row, copy_row, far_row, has_fio, measure_python, write_row
 from benchmarks.rows_of_peers import peer_rows, resync_row
-from srshell.site.process import loop_factory
+from benchmarks.yardstick import Rate
+from srshell.site.process import calm_collector, loop_factory
 
 _CELLS = ((4096, 1), (4096, 32), (65536, 1), (65536, 32))
+_ROUND_TRIPS_SECONDS = (0.001, 0.005, 0.02)
 
 
 async def _measure(
@@ -31,6 +33,7 @@ async def _measure(
         for block_bytes, depth in (*_CELLS, (4096, 128)):
             rows.append(await write_row(pair, "in process", block_bytes, depth, seconds, pairs))
             sys.stderr.write(f"measured {rows[-1].work}\n")
+    rows += await _far_rows(folder, size_bytes, seconds, direct=direct)
     async with open_pair(folder, size_bytes, direct=direct) as pair:
         half = size_bytes // 2
         piece = os.urandom(1 << 20)
@@ -46,6 +49,24 @@ async def _measure(
                 continue
             for block_bytes, depth in _CELLS:
                 rows.append(await write_row(pair, way, block_bytes, depth, seconds, pairs))
+                sys.stderr.write(f"measured {rows[-1].work}\n")
+    return rows
+
+
+async def _far_rows(folder: Path, size_bytes: int, seconds: float, *, direct: bool) -> list[Row]:
+    """Measure depth 1 at several distances beside what the distance itself allows."""
+    rows: list[Row] = []
+    near: Rate | None = None
+    for round_trip_seconds in (0.0, *_ROUND_TRIPS_SECONDS):
+        async with open_pair(
+            folder, size_bytes, direct=direct, inside=True, round_trip_seconds=round_trip_seconds
+        ) as pair:
+            await pair.start_copy()
+            await pair.until_live()
+            if near is None:
+                near = await measure_python(pair, 4096, 1, seconds)
+            else:
+                rows.append(await far_row(pair, round_trip_seconds, near, seconds))
                 sys.stderr.write(f"measured {rows[-1].work}\n")
     return rows
 
@@ -83,6 +104,7 @@ def main() -> int:
         work = _measure(
             Path(folder), size_bytes, options.seconds, options.pairs, direct=options.direct
         )
+        calm_collector()  # as a site process does; the primary lives in this one
         with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
             rows = runner.run(work)
     sys.stdout.write("\n".join(_lines(rows)) + "\n")

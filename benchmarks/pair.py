@@ -8,11 +8,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import attrs
 
+from benchmarks.distance import distance
 from srshell.backends.base import SitePlan
 from srshell.backends.native import NativeBackend, site_settings
 from srshell.model.inventory import PoolKind
@@ -79,17 +80,25 @@ class Pair:
 
 @asynccontextmanager
 async def open_pair(
-    folder: Path, size_bytes: int, *, direct: bool = False, inside: bool = False
+    folder: Path,
+    size_bytes: int,
+    *,
+    direct: bool = False,
+    inside: bool = False,
+    round_trip_seconds: float = 0.0,
 ) -> AsyncIterator[Pair]:
     """Start two sites with a group whose link is not wanted yet; stop them at the end.
 
     ``inside``: the primary's site lives in this process, the other one in its own.
     """
     folder = Path(tempfile.mkdtemp(dir=folder))
+    peer_address = site_settings(SitePlan(_ARRAYS[1]), folder, _FABRIC, 1).listen_address
     backend = NativeBackend(folder, _FABRIC, 1)
     plans = [SitePlan(array, sandbox=not inside, direct_commits=direct) for array in _ARRAYS]
     own: Site | None = None
+    stack = ExitStack()
     try:
+        far = stack.enter_context(distance(folder, peer_address, round_trip_seconds))
         if inside:
             settings = site_settings(plans[0], folder, _FABRIC, 1)
             settings.directory.mkdir(parents=True, exist_ok=True)
@@ -99,18 +108,19 @@ async def open_pair(
         await backend.start(plans[1])
         sites = (own or backend.site(_ARRAYS[0]), backend.site(_ARRAYS[1]))
         for index, name in enumerate(("source", "destination")):
-            await _provision(sites[index], index, name, folder, size_bytes)
+            await _provision(sites[index], index, name, folder, size_bytes, far)
         reports = [await site.describe() for site in sites]
         yield Pair(sites, (reports[0].pid, reports[1].pid), folder, size_bytes)
     finally:
         if own is not None:
             await own.close()
         await backend.close(stop_sites=True)
+        stack.close()
         shutil.rmtree(folder)
 
 
 async def _provision(
-    site: SiteClient | Site, index: int, name: str, folder: Path, size_bytes: int
+    site: SiteClient | Site, index: int, name: str, folder: Path, size_bytes: int, far: str
 ) -> None:
     array, peer = _ARRAYS[index], _ARRAYS[1 - index]
     pool = folder / name
@@ -131,7 +141,7 @@ async def _provision(
             peer_array=peer,
             role=ReplicaRole.SECONDARY if index else ReplicaRole.PRIMARY,
             initiator=index == 0,
-            peer_address=site_settings(SitePlan(peer), folder, _FABRIC, 1).listen_address,
+            peer_address=far,
             log_path=log.path,
             log_bytes=_LOG_BYTES,
             volumes=(ReplicaVolume(name, data.path, size_bytes, 4096),),

@@ -54,7 +54,7 @@ async def write_row(
         theirs.append(
             await asyncio.to_thread(log_then_ack, pair.folder, block_bytes, depth, seconds)
         )
-        measure = _by_nbd if way == "nbd" else _by_python
+        measure = _by_nbd if way == "nbd" else measure_python
         ours.append(await measure(pair, block_bytes, depth, seconds))
     name = f"{way} {block_bytes >> 10} KiB, depth {depth}"
     return row_of(name, ours, theirs)
@@ -79,7 +79,8 @@ def row_of(name: str, ours: list[Rate], theirs: list[Rate], note: str = "") -> R
     )
 
 
-async def _by_python(pair: Pair, block_bytes: int, depth: int, seconds: float) -> Rate:
+async def measure_python(pair: Pair, block_bytes: int, depth: int, seconds: float) -> Rate:
+    """Let ``depth`` tasks write for a while, each waiting for its acknowledgement."""
     size_bytes = pair.size_bytes
     data = os.urandom(block_bytes)
     places = random.Random(1)
@@ -100,6 +101,27 @@ async def _by_python(pair: Pair, block_bytes: int, depth: int, seconds: float) -
     if not pair.inside:
         used += time.process_time() - own
     return Rate(len(latencies), elapsed, *percentiles(latencies), used)
+
+
+async def far_row(pair: Pair, round_trip_seconds: float, near: Rate, seconds: float) -> Row:
+    """Measure depth 1 with the peer that far away; ``near`` was measured without distance.
+
+    At best a write takes what it takes without distance, and the round trip.
+    """
+    rate = await measure_python(pair, 4096, 1, seconds)
+    at_best = 1 / (round_trip_seconds + near.p50_seconds)
+    return Row(
+        work=f"round trip {round_trip_seconds * 1e3:g} ms, depth 1",
+        product=rate.per_second,
+        yardstick=at_best,
+        ratio=rate.per_second / at_best,
+        spread=1.0,
+        p50_seconds=rate.p50_seconds,
+        p99_seconds=rate.p99_seconds,
+        cpu_us=rate.cpu_us_per_write,
+        yardstick_cpu_us=near.cpu_us_per_write,
+        note="beside 1 / (round trip + own p50 without it)",
+    )
 
 
 async def _by_nbd(pair: Pair, block_bytes: int, depth: int, seconds: float) -> Rate:
