@@ -52,15 +52,17 @@ def twin_of(snapshot: Snapshot, volume: str) -> str | None:
 
 
 def find_definition(context: Context, name: str, volume: str) -> MachineFiles | None:
-    """The machine whose definition came with the data of a volume, from this side or the other.
+    """The machine whose definition came with the data of a volume from the other side.
 
-    One of the name that is asked for is preferred, then the one that was defined last.
+    One of the name that is asked for is preferred, wherever it was; then the one that was defined
+    last.
     """
-    volumes = {volume, twin_of(context.snapshot, volume)}
+    twin = twin_of(context.snapshot, volume)
     found: list[tuple[bool, float, MachineFiles]] = []
     for directory in context.place.machines.glob("*"):
         files = MachineFiles(directory)
-        if read_definition(files).get("volume") in volumes:
+        where = read_definition(files).get("volume")
+        if where is not None and (where == twin or (directory.name, where) == (name, volume)):
             found.append((directory.name == name, files.config.stat().st_mtime, files))
     return max(found, key=lambda each: each[:2])[2] if found else None
 
@@ -103,10 +105,15 @@ def should_run(view: View, vm: Vm) -> bool | None:
     partnership = view.snapshot.partnership_of(group.name) if group is not None else None
     if group is None or partnership is None:
         return True
-    report = view.report(group.name)
-    if partnership.partnership in view.busy or report is None or not view.fresh(group.name):
+    if partnership.partnership in view.busy:
         return None
-    if report.role is not ReplicaRole.PRIMARY or view.primary_of(group.name) != group.name:
+    leader = view.primary_of(group.name)
+    if leader is not None and leader != group.name and view.fresh(leader):
+        return False  # whatever became of the side where it ran
+    report = view.report(group.name)
+    if report is None or not view.fresh(group.name):
+        return None
+    if report.role is not ReplicaRole.PRIMARY:
         return False
     return None if report.sealed else True
 

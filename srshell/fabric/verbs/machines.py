@@ -152,7 +152,8 @@ async def _start_new(
     The caller holds the lock of machines.
     """
     if known is not None:
-        await stop_machine(context, known)
+        # One that is moved has no disk any more where it was.
+        await stop_machine(context, known, at_once=known.volume != vm.volume)
     # Looked for again: whoever asked first may have waited for the lock.
     model = guests.find_definition(context, vm.name, vm.volume)
     if vm.kind == KIND:

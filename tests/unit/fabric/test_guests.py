@@ -45,6 +45,8 @@ def test_a_guest_runs_where_its_volume_is_writable() -> None:
     assert should_run(protected(), OLD) is True
     assert should_run(failed_over(), OLD) is False
     assert should_run(failed_over(), NEW) is True
+    assert should_run(failed_over(here=GONE), OLD) is False  # the other side leads for certain
+    assert should_run(failed_over(there=GONE), OLD) is False
     assert should_run(protected(SEALED), OLD) is None
     assert should_run(attrs.evolve(protected(), busy={PARTNERSHIP: "job 1"}), OLD) is None
     assert should_run(protected(here=GONE), OLD) is None
