@@ -39,12 +39,13 @@ from srshell_tui.link import Heard, Link, LinkMessage, Lost, Seeking
 from srshell_tui.options import MONO, Options
 from srshell_tui.page_sheet import PageSheet
 from srshell_tui.palette import FabricProvider
-from srshell_tui.player import Player
+from srshell_tui.player import player_of
 from srshell_tui.scene import Look
 from srshell_tui.sheet import Sheet
 from srshell_tui.shot import contained
 from srshell_tui.store import Contact, FabricView, Gap, forget, hear, lose, seek
 from srshell_tui.themes import NoColour, themes
+from srshell_tui.thrift import Painted
 from srshell_tui.topology_sheet import TopologySheet
 from srshell_tui.wizard import Wizard, of_line
 from srshell_tui.wizard_sheet import WizardSheet, error_page
@@ -104,6 +105,7 @@ class Dashboard(App[int], inherit_bindings=False):
         self.message = ""
         self.drawn = self.skipped = 0
         self._owes = False
+        self._painted = Painted()
         self._listening = view is None
         self.link = Link(options.place, start=options.start, options=options.owner,
                          period_seconds=options.period_seconds, record=options.record)  # fmt: skip
@@ -175,12 +177,20 @@ class Dashboard(App[int], inherit_bindings=False):
         """
         if renderable is not None and not self._terminal_reads():
             self.skipped += 1
+            self._painted.forget()
             if not self._owes:
                 self._owes = True
                 self.set_timer(_OWED_SECONDS, self._pay)
             return
-        self.drawn += renderable is not None
+        if renderable is not None and not self._batch_count:
+            if self._painted.repeats(renderable, self.cursor_position):
+                return
+            self.drawn += 1
         super()._display(screen, renderable)
+
+    def on_resize(self) -> None:
+        """Another size: what the terminal made of the picture is not known."""
+        self._painted.forget()
 
     def _pay(self) -> None:
         """Paint what was left out, now or a little later."""
@@ -374,20 +384,6 @@ class Dashboard(App[int], inherit_bindings=False):
             self.say(f"not written: {error.strerror}")
             return
         self.say(f"written: {base.absolute()}.txt and .svg")
-
-
-def player_of(options: Options) -> Player | None:
-    """The replay that was asked for.
-
-    Raises:
-        SrError: SR0005, the moment cannot be read.
-    """
-    if options.reel is None:
-        return None
-    player = Player(options.reel)
-    if options.at:
-        player.go_to(options.reel.moment_of(options.at))
-    return player
 
 
 def _words(value: object) -> Sequence[str]:

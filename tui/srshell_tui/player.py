@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from srshell_tui.options import Options
 from srshell_tui.reel import Reel
 from srshell_tui.scene import Tape
 from srshell_tui.store import FabricView
@@ -90,3 +91,17 @@ class Player:
         self.playing = False
         self.index = min(max(index, 0), len(self.reel.frames) - 1)
         self.moment = self.reel.frames[self.index].unix
+
+
+def player_of(options: Options) -> Player | None:
+    """The replay that was asked for.
+
+    Raises:
+        SrError: SR0005, the moment cannot be read.
+    """
+    if options.reel is None:
+        return None
+    player = Player(options.reel)
+    if options.at:
+        player.go_to(options.reel.moment_of(options.at))
+    return player

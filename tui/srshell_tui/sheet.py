@@ -51,12 +51,14 @@ class Sheet(Screen[None], inherit_bindings=False):
     def scene_of(self, look: Look) -> Scene:
         """What there is to draw."""
         dashboard = self.dashboard
+        # Before a screen is laid out it has no size of its own.
+        size = self.size if self.size.width else dashboard.size
         return Scene(
             view=dashboard.view,
             look=look,
             now=dashboard.clock(),
-            width=self.size.width,
-            height=self.size.height,
+            width=size.width,
+            height=size.height,
             read_only=dashboard.options.read_only,
             message=dashboard.message,
             tape=dashboard.player.tape if dashboard.player else None,
@@ -68,12 +70,12 @@ class Sheet(Screen[None], inherit_bindings=False):
 
     def redraw(self) -> None:
         """Draw what is to be seen now, where it differs."""
-        if self.is_mounted and self.size.width:
+        if self.is_mounted:
             self.paper.show(self.drawing())
 
     def on_mount(self) -> None:
         """Draw for the first time."""
-        self.call_after_refresh(self.redraw)
+        self.redraw()
 
     def on_resize(self) -> None:
         """Draw for another size."""
