@@ -101,7 +101,10 @@ def test_points_are_earned_once_and_hints_cost_theirs(student: Student) -> None:
     assert (found.points, found.points_of, found.passed) == (1.5, 2, True)
     # What was passed stays passed, and a hint after it costs nothing.
     student.answer("word", "wrong")
-    assert student.check(1).points == 1.5
+    later = student.check(1)
+    assert later.points == 1.5
+    assert later.checks[0].verdict == "passed"
+    assert "passed before; now: wrong" in later.checks[0].text
     student.hint(1)
     assert student.check(1).points == 1.5
     assert student.check(2).checks[0].verdict == "failed"
@@ -115,6 +118,17 @@ def test_a_task_that_a_reset_gives_earns_nothing(student: Student) -> None:
     assert student.check(1).points == 0
     assert student.check(2).points == 1
     assert "every task is done" in student.check(2).next
+
+
+def test_a_task_that_was_half_done_and_is_given_earns_nothing(student: Student, lab: Lab) -> None:
+    """Otherwise a reset would be a way to keep points and skip the rest."""
+    half = Check(1, 1, "never", lambda _desk: failed("never"))
+    begun = student.begun()
+    begun.lab = Lab(lab.book, lab.folder, (*lab.checks, half), lab.facts, lab.begin, lab.play)
+    student.answer("word", "right")
+    assert student.check(1).points == 2
+    report = student.reset(2)
+    assert (report.tasks[0].state, report.tasks[0].points) == ("given", 0)
 
 
 def test_how_far_a_student_is_outlives_the_shell(student: Student, tmp_path: Path) -> None:
