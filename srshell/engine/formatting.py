@@ -115,7 +115,7 @@ async def format_log(spec: ReplicaSpec, world: World) -> None:
             _check_ours(found, spec)
             return
         if written:
-            # Half of an older superblock, and half of this one: two halves would be a riddle.
+            # Half of an older superblock would stand behind the mark of this one.
             await wipe_log(file)
         superblock = _first_superblock(spec, layout, world)
         _check_growth(superblock)
@@ -127,9 +127,7 @@ async def format_log(spec: ReplicaSpec, world: World) -> None:
             dirty.clear_all()
         dirty.touch_all()
         await dirty.write_pages(file)
-        slot_offset = SLOT_BYTES * _SLOT_OF_FIRST_GENERATION
-        await _mark_cleared(file, [_SLOT_OF_FIRST_GENERATION])
-        await file.write_at([Write(slot_offset, (encode_superblock(superblock),))], sync=True)
+        await _write_first(file, encode_superblock(superblock))
         await file.drop_cache(0, spec.log_bytes)
     finally:
         await file.close()
@@ -166,6 +164,14 @@ async def wipe_log(file: BlockFile) -> None:
     await _mark_cleared(file, range(SLOT_COUNT))
     await file.write_at([Write(start + mark_bytes, (rest,)) for start in starts], sync=True)
     await file.write_at([Write(start, (bytes(mark_bytes),)) for start in starts], sync=True)
+
+
+async def _write_first(file: BlockFile, slot: bytes) -> None:
+    """Write the first slot of a log; the mark stays until everything behind it is durable."""
+    mark_bytes, start = len(CLEARED), SLOT_BYTES * _SLOT_OF_FIRST_GENERATION
+    await _mark_cleared(file, [_SLOT_OF_FIRST_GENERATION])
+    await file.write_at([Write(start + mark_bytes, (slot[mark_bytes:],))], sync=True)
+    await file.write_at([Write(start, (slot[:mark_bytes],))], sync=True)
 
 
 async def _mark_cleared(file: BlockFile, slots: Iterable[int]) -> None:

@@ -20,8 +20,6 @@ import attrs
 
 from srshell.codec.errors import FormatError
 from srshell.codec.superblock import (
-    HEADER_BYTES,
-    MAGIC,
     SLOT_BYTES,
     SLOT_COUNT,
     decode_superblock,
@@ -33,21 +31,12 @@ from srshell.model.replica import Superblock
 from srshell.storage import BlockFile, Write
 
 SUPERBLOCK_AREA_BYTES = SLOT_BYTES * SLOT_COUNT
-_SECTOR_BYTES = 512
-_TELLING_CHARACTERS = 6
-#: By these a part of a superblock is known as ours.
-_NAMES = tuple(
-    field.name.encode()
-    for field in attrs.fields(Superblock)
-    if len(field.name) >= _TELLING_CHARACTERS
-)
 
 
 async def read_superblock(file: BlockFile) -> Superblock | None:
     """Return the newest valid superblock, or None when none was ever completed.
 
-    That is so when every slot is blank or cleared, whatever a power cut left behind the mark.  Logs
-    of the first days have no such mark: one half of a superblock, and nothing else, is blank, too.
+    That is so when every slot is blank or cleared, whatever a power cut left behind the mark.
 
     Raises SrError SR9210 (no slot is readable) or SR9212 (written by a later version).
     """
@@ -61,7 +50,7 @@ async def read_slots(file: BlockFile) -> tuple[Superblock | None, bool]:
         raise _unreadable(file, f"{file.path} has {file.size()} of {SUPERBLOCK_AREA_BYTES} bytes")
     area = await file.read_at(0, SUPERBLOCK_AREA_BYTES)
     found: list[Superblock] = []
-    damage: dict[str, bytes] = {}
+    damage: list[str] = []
     written = False
     for slot in range(SLOT_COUNT):
         data = area[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES]
@@ -77,24 +66,14 @@ async def read_slots(file: BlockFile) -> tuple[Superblock | None, bool]:
                 raise SrError.make(
                     "SR9212", facts=f"slot {slot}: {error}", file=file.path
                 ) from None
-            damage[f"slot {slot}: {error}"] = data
+            damage.append(f"slot {slot}: {error}")
     if len({(superblock.partnership, superblock.replica) for superblock in found}) > 1:
         raise _unreadable(file, "its superblocks belong to different replicas")
     if found:
         return max(found, key=lambda superblock: superblock.generation), True
-    if damage and not (len(damage) == 1 and all(map(_is_half, damage.values()))):
+    if damage:
         raise _unreadable(file, "; ".join(damage))
     return None, written
-
-
-def _is_half(data: bytes) -> bool:
-    """Tell whether a slot is ours and a whole disk sector of it is missing: rot looks otherwise."""
-    end = len(data.rstrip(b"\0"))
-    if data.startswith(MAGIC):
-        end = max(end, HEADER_BYTES + int.from_bytes(data[8:12], "little"))
-    sectors = [data[start : start + _SECTOR_BYTES] for start in range(0, end, _SECTOR_BYTES)]
-    ours = data.startswith(MAGIC) or any(name in data for name in _NAMES)
-    return ours and not all(map(any, sectors))
 
 
 def _unreadable(file: BlockFile, facts: str) -> SrError:

@@ -9,7 +9,13 @@ import attrs
 import pytest
 
 from srshell.codec.checksum import crc32
-from srshell.codec.superblock import HEADER_BYTES, SLOT_BYTES, SLOT_COUNT, encode_superblock
+from srshell.codec.superblock import (
+    CLEARED,
+    HEADER_BYTES,
+    SLOT_BYTES,
+    SLOT_COUNT,
+    encode_superblock,
+)
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES, SuperblockFile, read_superblock
 from srshell.model.errors import SrError
 from srshell.model.replica import ReplicaData, ReplicaRole, Superblock
@@ -166,19 +172,23 @@ async def test_slots_of_different_replicas_are_refused(file: BlockFile) -> None:
     assert "different replicas" in refused.value.facts
 
 
-@pytest.mark.parametrize("kept", ["first sector", "all but the first", "the last one"])
-async def test_half_of_the_only_slot_is_what_a_power_cut_leaves_of_a_first_write(
-    file: BlockFile, kept: str
-) -> None:
-    """Or of the last step of a wipe: the log is blank, and can be made anew."""
-    data = bytearray(encode_superblock(FIRST))
-    assert len(bytes(data).rstrip(b"\0")) > 1024
-    zeros = {"first sector": (512, None), "all but the first": (0, 512), "the last one": (0, 1024)}
-    start, end = zeros[kept]
-    data[start:end] = bytes(len(data[start:end]))
-    await file.write_at([Write(0, (bytes(data),))], True)
+async def test_what_a_power_cut_leaves_behind_a_mark_is_no_superblock(file: BlockFile) -> None:
+    """And no damage: the log is blank, and can be made anew; anything else in a slot is damage."""
+    await file.write_at([Write(0, (CLEARED + encode_superblock(FIRST)[4:],))], True)
     assert await read_superblock(file) is None
     await file.write_at([Write(SLOT_BYTES, (b"what is this",))], True)
+    with pytest.raises(SrError, match="SR9210"):
+        await read_superblock(file)
+
+
+@pytest.mark.parametrize("start", [b"S", b"SR", b"SRS", b"\0RS-", b"\0\0S-", b"\0\0\0-"])
+async def test_half_of_a_mark_with_nothing_behind_it_is_no_superblock(
+    file: BlockFile, start: bytes
+) -> None:
+    """A power cut tore the write that put the mark there, or that took it away."""
+    await file.write_at([Write(0, (start,))], True)
+    assert await read_superblock(file) is None
+    await file.write_at([Write(4, (b"x",))], True)
     with pytest.raises(SrError, match="SR9210"):
         await read_superblock(file)
 
