@@ -5,7 +5,7 @@ import asyncio
 import attrs
 import pytest
 
-from srshell.codec.messages import PROTOCOL, Hello, Ping, Refused
+from srshell.codec.messages import PROTOCOL, Hello, Pong, Refused
 from srshell.model.errors import SrError
 from srshell.model.replica import (
     Flow,
@@ -216,10 +216,10 @@ async def test_an_unknown_partnership_is_told_so(fabric: Fabric) -> None:
 
 
 async def test_a_link_begins_with_a_hello(fabric: Fabric) -> None:
-    """Whatever else comes first is no peer of this version."""
+    """Whatever else comes first is no peer of this version; but who measures the way may ping."""
     a = await fabric.with_volumes("A")
     link = await _call(a)
-    link.send(Ping(0, 0))
+    link.send(Pong(0, 0, 0))
     message, _ = await link.receive()
     assert isinstance(message, Refused)
     assert message.code == "SR9002"
