@@ -16,11 +16,8 @@ def play(hand: Hand) -> None:
         hand.reset(1)
         hand.do("discover {_good} --as ClusterA --site redmond")
     hand.refused("SR1003", "discover {_good} --as ClusterB --site bellevue")
-    hand.do("discover {_alias} --as ClusterB")
     hand.fails(1, "two arrays")
-    hand.reset(1)
-    hand.do("discover {_good} --as ClusterA --site redmond")
-    hand.do("discover {_better} --as ClusterB --site bellevue")
+    hand.do("discover {_alias} --as ClusterB --site bellevue")  # another name of the better one
     hand.passes(1)
     hand.do("classify ClusterA/PoolA {storage_class}")
     hand.fails(2, "both pools have their class")

@@ -54,9 +54,7 @@ def test_a_lab_on_the_command_line(home: Path) -> None:
     srshell("discover", first, "--as", "ClusterA", "--site", "redmond", **fabric)
     srshell("discover", second, "--as", "ClusterB", "--site", "tokyo", **fabric)
     assert srshell("lab", "check", "1").returncode == 1
-    assert "5 of 7" not in srshell("lab", "list").stdout
     assert srshell("lab", "check", "--points").stdout == "3\n"
-    assert "has burned" not in srshell("lab", "hint").stdout
 
 
 def test_a_lab_in_ipython(shell: InteractiveShell, home: Path) -> None:
