@@ -130,8 +130,12 @@ class Student:
         begun = self.begun() if self._begun is None else self._begun
         begun.desk.clear()
         begun.desk.answers, begun.desk.notes = {}, {}
-        begun.lab.begin(begun.desk, number)
-        begun.desk.fabric  # noqa: B018 - a lab that begins with nothing has an owner, too
+        try:
+            begun.lab.begin(begun.desk, number)
+            begun.desk.fabric  # noqa: B018 - a lab that begins with nothing has an owner, too
+        except BaseException:
+            begun.desk.clear()  # interrupted or refused: nothing is left running
+            raise
         begun.save()
 
     def _file(self, name: str) -> Path:

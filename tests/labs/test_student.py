@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import attrs
 import nbformat
 import pytest
 
@@ -204,3 +205,25 @@ def test_what_was_reached_is_a_table_for_other_programs(tmp_path: Path) -> None:
     lines = table(report, "csv").splitlines()
     assert lines[0] == "name,number,title,state,points,points_of"
     assert len(lines) == len(rows) + 1
+
+
+def test_a_start_that_fails_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that is interrupted: its owner is stopped, its folder empty."""
+    lab = find_lab("places")
+
+    def begin(desk: Desk, task: int) -> None:
+        lab.begin(desk, task)
+        assert desk.fabric.info().owner_pid
+        raise KeyboardInterrupt
+
+    broken = attrs.evolve(lab, begin=begin)
+    monkeypatch.setattr("srshell.labs.student.find_lab", lambda _name: broken)
+    student = Student(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        student.start("places", 1)
+    student.close()
+    assert list((tmp_path / "places").iterdir()) == []
+    with pytest.raises(SrError):
+        Student(tmp_path).begun()
