@@ -7,6 +7,7 @@ makes its witnesses stale.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -91,14 +92,15 @@ SCENES: Final[dict[str, Scene]] = {
 }
 
 
-def run_scene(name: str) -> None:
-    """Play a scene.  Raises `Failure`."""
+def run_scene(name: str) -> Mapping[str, int]:
+    """Play a scene; return how often it reached what.  Raises `Failure`."""
     scene = SCENES[name]
     loop = SimLoop(f"scene {name}", events_max=_EVENTS_MAX)
     loop.job_seconds = scene.job_seconds
     try:
         loop.run_until_complete(Stage(loop, scene).play())
         loop.raise_errors()
+        return loop.probes
     except (Violation, Deadlock, Runaway, SiteDown, SrError) as error:
         raise Failure(f"scene {name}: {type(error).__name__} {error}") from error
     except Exception as error:

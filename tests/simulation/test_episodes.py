@@ -67,7 +67,6 @@ REACHED = (
     "verify: rot was found",
     "wire: Compare",
     "wire: DirtyRequest",
-    "wire: Pull",
     "wire: Refused",
 )
 

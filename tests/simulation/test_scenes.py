@@ -11,6 +11,11 @@ def test_the_scene_ends_well(name: str) -> None:
     run_scene(name)
 
 
+def test_a_primary_pulls_the_tail_that_its_peer_holds() -> None:
+    """No seed of the test run gets there for certain."""
+    assert run_scene("pulled tail")["wire: Pull"]
+
+
 def test_every_story_says_what_it_is_about() -> None:
     """Its first line is printed where a mutant falls."""
     assert all((scene.story.__doc__ or "").strip() for scene in SCENES.values())
