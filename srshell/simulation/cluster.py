@@ -171,6 +171,10 @@ class Site:
         self.torn = True
         self.kill()
 
+    def part(self) -> None:
+        """The partnership is over: what this side had in it says nothing about the next one."""
+        self._last = None
+
     async def enable(self, role: ReplicaRole) -> None:
         """Make the log of a torn-down side ready for the cluster's partnership; repeatable."""
         self._start_process()

@@ -294,6 +294,7 @@ class Orders:
             self.cluster.partnerships += 1
             self.successor = ""
             for site in sites:
+                site.part()
                 self.atlas.forget(site.name)
                 site.enable_as = ReplicaRole.PRIMARY if site is successor else ReplicaRole.SECONDARY
         for site in sites:
