@@ -109,16 +109,14 @@ def test_a_policy_is_durable_before_it_is_answered() -> None:
     """The primary allows itself what the answer confirms."""
 
     async def test(pair: Sides) -> None:
-        await pair.sync()
+        await pair.sync(on_peer_loss=OnPeerLoss.SUSPEND_IO)
         pair.b.disk.hang()
-        setting = pair.a.begin(pair.a.replica.set_policy(OnPeerLoss.SUSPEND_IO))
-        await pair.until(setting.done)
-        again = pair.a.begin(pair.a.replica.set_policy(OnPeerLoss.CONTINUE))
+        setting = pair.a.begin(pair.a.replica.set_policy(OnPeerLoss.CONTINUE))
         await pair.pass_time(2.0)
-        assert not again.done()
+        assert not setting.done()
         assert pair.a.report.on_peer_loss is OnPeerLoss.SUSPEND_IO
         pair.b.disk.resume()
-        await pair.until(again.done)
+        await pair.until(setting.done)
         assert pair.b.core.superblock.on_peer_loss is OnPeerLoss.CONTINUE
 
     on_sides(test)
