@@ -178,14 +178,17 @@ async def store(
         record(core, volume, offset, data, first, end)
 
 
-async def know(core: Core, volume: int, offset: int, data: Buffer) -> None:
+async def know(core: Core, volume: int, offset: int, data: Buffer) -> bool:
     """Record the checksums of a range whose content was compared with the other side.
 
-    Raises StorageError.
+    Returns whether another checksum was known of one of its blocks.  Raises StorageError.
     """
     first, end = whole_blocks(core, volume, offset, len(data))
     await core.checksums.load(volume, range(first, end))
+    before = [core.checksums.get(volume, block) for block in range(first, end)]
     record(core, volume, offset, data, first, end)
+    after = (core.checksums.get(volume, block) for block in range(first, end))
+    return any(old not in {UNKNOWN, new} for old, new in zip(before, after, strict=True))
 
 
 async def learn(

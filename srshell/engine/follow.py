@@ -361,10 +361,12 @@ class Follow:
                 self.link.send(ExtentStored(through))
 
     async def _compare(self, message: Compare) -> None:
-        data = await self._core.volumes.read(message.volume, message.offset, message.length)
+        core = self._core
+        data = await core.volumes.read(message.volume, message.offset, message.length)
         equal = digest(data) == message.digest
-        if equal:
-            # What the map says may be older than the content: an extent that came before a crash.
-            await destage.know(self._core, message.volume, message.offset, data)
+        # What the map says may be older than the content: an extent that came before a crash.
+        # The primary will not ask again, so that must not come back.
+        if equal and await destage.know(core, message.volume, message.offset, data):
+            await core.checksums.write_synced(core.volumes.sync)
         if not self.link.closed:
             self.link.send(Compared(message.sequence, equal))
