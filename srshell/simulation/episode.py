@@ -178,8 +178,7 @@ class Episode:
         except (SiteDown, SrError) as error:
             self.oracle.fail(f"verify in peace: {error}")
             return
-        if compared.differing_blocks or compared.undecided_blocks or compared.log_differences:
-            self.oracle.fail(f"verify in peace found {compared}")
+        self.oracle.check_compared("in peace", compared)
         for site in self.cluster.sites.values():
             self.oracle.check_all(site)
         for volume in range(len(self.plan.shape.volumes)):

@@ -20,6 +20,7 @@ from srshell.engine.overlay import patch
 from srshell.engine.replica import Replica
 from srshell.model.errors import SrError
 from srshell.model.replica import Era, OnPeerLoss, ReplicaData, ReplicaRole
+from srshell.model.verification import Compared
 from srshell.simulation.claims import Claims, link_of
 from srshell.simulation.cluster import REPLICAS, Cluster, Site
 from srshell.simulation.copies import Copies
@@ -298,6 +299,14 @@ class Oracle:
                 note.given_up = True
             note.absent.discard(site.name)
         self._lacking.discard(site.name)
+
+    def check_compared(self, when: str, found: Compared) -> None:
+        """A verification of sound disks finds both sides equal, and as they were recorded."""
+        # A disk that lied may have kept an old checksum: the blocks are equal all the same.
+        lied = self._cluster.loop.probes["atlas: a side is doubtful"]
+        wrong = found.differing_blocks or (found.undecided_blocks and not lied)
+        if wrong or found.log_differences:
+            self.fail(f"verify {when} found {found}")
 
     def check_plain(self, site: Site) -> None:
         """A side that was torn down holds in its volumes what it held in volumes and log."""

@@ -122,8 +122,7 @@ class Orders:
         for compared in results:
             if isinstance(compared, BaseException):
                 raise compared
-            if compared.differing_blocks or compared.undecided_blocks or compared.log_differences:
-                self.oracle.fail(f"verify found {compared}")
+            self.oracle.check_compared("under load", compared)
 
     async def _seal(self, step: Step, site: Site) -> None:
         primary = self.primary()
