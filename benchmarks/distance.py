@@ -20,8 +20,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from queue import SimpleQueue
+
+from benchmarks.sockets import short_folder
 
 _PIECE_BYTES = 1 << 20
 _JITTER = 0.02
@@ -75,22 +76,28 @@ def _serve(socket_path: str, peer_path: str, half_seconds: float) -> None:
 
 
 @contextmanager
-def distance(folder: Path, peer_address: str, round_trip_seconds: float) -> Iterator[str]:
-    """Give the address at which ``peer_address`` is that far away; without distance, itself."""
+def distance(peer_address: str, round_trip_seconds: float) -> Iterator[str]:
+    """Give the address at which ``peer_address`` is that far away; without distance, itself.
+
+    Raises RuntimeError if the process between the two does not begin.
+    """
     if not round_trip_seconds:
         yield peer_address
         return
-    path = folder / "far.link"
-    words = [str(path), peer_address.removeprefix("unix:"), str(round_trip_seconds / 2)]
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.distance", *words])
-    try:
-        end = time.perf_counter() + _SECONDS_TO_BEGIN
-        while not path.exists() and time.perf_counter() < end:
-            time.sleep(0.01)
-        yield f"unix:{path}"
-    finally:
-        process.kill()
-        process.wait()
+    with short_folder() as folder:
+        path = folder / "far.link"
+        words = [str(path), peer_address.removeprefix("unix:"), str(round_trip_seconds / 2)]
+        process = subprocess.Popen([sys.executable, "-m", "benchmarks.distance", *words])
+        try:
+            end = time.perf_counter() + _SECONDS_TO_BEGIN
+            while not path.exists():
+                if process.poll() is not None or time.perf_counter() > end:
+                    raise RuntimeError("the process that stands for a distance did not begin")
+                time.sleep(0.01)
+            yield f"unix:{path}"
+        finally:
+            process.kill()
+            process.wait()
 
 
 if __name__ == "__main__":

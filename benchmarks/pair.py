@@ -27,6 +27,8 @@ _REPLICAS = ("a" * 32, "b" * 32)
 _ARRAYS = ("BenchA", "BenchB")
 _LOG_BYTES = 64 << 20
 _FABRIC = "f" * 32
+#: A copy of a volume of the long form takes a part of this.
+_PATIENCE_SECONDS = 600.0
 
 
 @attrs.frozen
@@ -65,9 +67,10 @@ class Pair:
         await self.sites[0].resume(_PARTNERSHIP)
 
     async def until_live(self) -> None:
-        """Wait until the group is in sync."""
-        while (await self.report()).flow is not Flow.LIVE:  # noqa: ASYNC110 (another process)
-            await asyncio.sleep(0.01)
+        """Wait until the group is in sync.  Raises TimeoutError after ten minutes."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while (await self.report()).flow is not Flow.LIVE:  # noqa: ASYNC110 (another process)
+                await asyncio.sleep(0.01)
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that both site processes have used."""
@@ -98,7 +101,7 @@ async def open_pair(
     own: Site | None = None
     stack = ExitStack()
     try:
-        far = stack.enter_context(distance(folder, peer_address, round_trip_seconds))
+        far = stack.enter_context(distance(peer_address, round_trip_seconds))
         if inside:
             settings = site_settings(plans[0], folder, _FABRIC, 1)
             settings.directory.mkdir(parents=True, exist_ok=True)

@@ -12,14 +12,14 @@ import asyncio
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
 import attrs
 
+from benchmarks.sockets import short_folder
 from benchmarks.yardstick import Rate, build
 
 _START_SECONDS: Final = 10.0
@@ -75,7 +75,7 @@ async def mirror(folder: Path, size_bytes: int) -> AsyncIterator[Server]:
     """Serve a file that QEMU mirrors in write-blocking mode; nothing ever syncs its target."""
     source, target = folder / "mirror-source", folder / "mirror-target"
     await asyncio.to_thread(_fill, (source, target), size_bytes)
-    with _short_folder() as short:
+    with short_folder() as short:
         socket, control = short / "nbd", short / "qmp"
         words = (
             "qemu-storage-daemon",
@@ -108,19 +108,12 @@ async def plain(folder: Path, size_bytes: int) -> AsyncIterator[Server]:
     """Serve a file by qemu-nbd: one copy, no protection."""
     file = folder / "plain-file"
     await asyncio.to_thread(_fill, (file,), size_bytes)
-    with _short_folder() as short:
+    with short_folder() as short:
         socket = short / "nbd"
         words = ("qemu-nbd", "-t", "-k", str(socket), "-x", "v", "-f", "raw", "--cache=writeback")
         async with _running((*words, "-e", "4", str(file)), socket) as pid:
             yield Server(socket, "v", (pid,))
     file.unlink()
-
-
-@contextmanager
-def _short_folder() -> Iterator[Path]:
-    """A folder for sockets, whose paths are limited to 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="srshell-") as folder:
-        yield Path(folder)
 
 
 def _fill(files: Sequence[Path], size_bytes: int) -> None:
