@@ -91,9 +91,10 @@ class ControlHttp:
     def _stream(self, path: str, timeout_seconds: float | None) -> Iterator[bytes]:
         """What comes at ``path`` until the owner ends."""
         response = self._request("GET", path, None, timeout_seconds)
-        if response.status >= http.HTTPStatus.BAD_REQUEST:
-            raise _read_error(response.read(), response.status)
-        with suppress(OSError, http.client.HTTPException):
+        # The answer owns the socket: whoever stops listening early hangs up by closing it.
+        with response, suppress(OSError, http.client.HTTPException):
+            if response.status >= http.HTTPStatus.BAD_REQUEST:
+                raise _read_error(response.read(), response.status)
             for line in response:
                 if line.startswith(b"data:"):
                     yield line[5:].strip()
@@ -114,7 +115,8 @@ class ControlHttp:
     ) -> bytes:
         response = self._request(method, path, body, timeout_seconds)
         try:
-            data = response.read()
+            with response:
+                data = response.read()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise OwnerGone(str(error) or type(error).__name__) from error

@@ -59,7 +59,6 @@ class Site:
         self.damages = 0
         #: Grows when the disk is replaced: the names of its files are new ones.
         self.disks = 0
-        #: Whether its files are all made.
         self.provided = False
         #: A person began to tear it down here.
         self.tearing = False
@@ -73,7 +72,8 @@ class Site:
         self.powered = True
         #: Set whenever a keeper has something to look at.
         self.changed = asyncio.Event()
-        self._last: View | None = None
+        #: What it had when it died, in the present partnership.
+        self.last: View | None = None
         self._cluster = cluster
 
     @property
@@ -89,7 +89,7 @@ class Site:
     @property
     def view(self) -> View | None:
         """What it has now, or had when it died; None before it was opened."""
-        return View.of(self.replica.core) if self.replica is not None and self.up else self._last
+        return View.of(self.replica.core) if self.replica is not None and self.up else self.last
 
     @property
     def role(self) -> ReplicaRole | None:
@@ -171,10 +171,6 @@ class Site:
         self.torn = True
         self.kill()
 
-    def part(self) -> None:
-        """The partnership is over: what this side had in it says nothing about the next one."""
-        self._last = None
-
     async def enable(self, role: ReplicaRole) -> None:
         """Make the log of a torn-down side ready for the cluster's partnership; repeatable."""
         self._start_process()
@@ -184,7 +180,7 @@ class Site:
             self.kill()
         self.torn = self.tearing = False
         self.enable_as = None
-        self._last = None
+        self.last = None
         self.changed.set()
 
     async def replace(self) -> None:
@@ -196,7 +192,7 @@ class Site:
         self.trouble = ""
         self.torn = self.tearing = False
         self.enable_as = None
-        self._last = None
+        self.last = None
         await self.provide(ReplicaRole.SECONDARY)
 
     async def boot(self) -> bool:
@@ -251,7 +247,7 @@ class Site:
         replica = await Replica.open(self.log_path, world)
         replica.subscribe(self._heard)
         self.replica = replica
-        self._last = self.view
+        self.last = self.view
         for call in self._cluster.on_open:
             call(self, replica)
 
@@ -275,7 +271,7 @@ class Site:
     def kill(self) -> None:
         """End the process as SIGKILL does; the page cache stays."""
         if self.process is not None and self.process.alive:
-            self._last = self.view
+            self.last = self.view
             self._cluster.loop.record(self.name, "killed")
             self._cluster.loop.reached("crash: kill" if self.powered else "crash: power cut")
             self.process.kill()

@@ -293,7 +293,7 @@ class Orders:
             self.cluster.partnerships += 1
             self.successor = ""
             for site in sites:
-                site.part()
+                site.last = None
                 self.atlas.forget(site.name)
                 site.enable_as = ReplicaRole.PRIMARY if site is successor else ReplicaRole.SECONDARY
         for site in sites:
