@@ -162,8 +162,14 @@ class _Qmp:
         self._socket = socket
 
     async def __aenter__(self) -> Self:
-        self._reader, self._writer = await asyncio.open_unix_connection(self._socket)
-        await self._reader.readline()
+        # It greets one client at a time: after the one that asked whether it is there.
+        async with asyncio.timeout(_START_SECONDS):
+            while True:
+                self._reader, self._writer = await asyncio.open_unix_connection(self._socket)
+                if await self._reader.readline():
+                    break
+                self._writer.close()
+                await asyncio.sleep(0.02)
         await self.ask("qmp_capabilities", {})
         return self
 

@@ -7,6 +7,8 @@ from srshell.model.meters import Legs
 
 #: A slow disk takes longer than this for a record, a slow link for a round trip; in seconds.
 SLOW_DISK, SLOW_LINK = 0.08, 0.008
+#: Fewer writes say nothing of most of them.
+WRITES_MIN = 20
 
 
 def play(hand: Hand) -> None:
@@ -43,6 +45,8 @@ def legs(hand: Hand) -> Legs:
 
 def slow_leg(found: Legs) -> str:
     """What the meters say of most writes; one alone may be late for many reasons."""
+    if min(found.local_log.count, found.remote_log.count) < WRITES_MIN:
+        return ""
     if found.local_log.p50_seconds > SLOW_DISK:
         return "local_log"
     if found.remote_log.p50_seconds > SLOW_DISK:
