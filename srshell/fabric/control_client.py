@@ -26,6 +26,7 @@ import msgspec
 from srshell.fabric import launch
 from srshell.fabric.api import FabricApi
 from srshell.fabric.calls import DEFAULT_TIMEOUT_SECONDS
+from srshell.fabric.connections import Connections
 from srshell.fabric.control_http import ControlHttp, OwnerGone
 from srshell.fabric.feed import Frame
 from srshell.fabric.job_report import has_ended, job_result, still_running
@@ -93,9 +94,7 @@ class FabricClient(FabricApi):
         """
         self.place = place
         self.read_only = read_only
-        self._start = start
-        self._options = options
-        self._idle: list[ControlHttp] = []
+        self._connections = Connections(lambda: launch.connect(place, start=start, options=options))
         self._sites: dict[str, SiteClient] = {}
         self._followers: set[ControlHttp] = set()
 
@@ -105,8 +104,7 @@ class FabricClient(FabricApi):
         Raises:
             SrError: SR9001, there is none and none could be started.
         """
-        connection = await in_thread(self._open)
-        self._idle.append(connection)
+        await self._connections.warm()
 
     async def perform(self, verb: str, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
         """Ask the owner to carry out a verb."""
@@ -159,7 +157,7 @@ class FabricClient(FabricApi):
 
     async def follow(self, after: int = 0) -> AsyncIterator[Event]:
         """Events as they happen; ends when the owner ends or this client is closed."""
-        connection = await in_thread(self._open)
+        connection = await self._connections.open()
         async with aclosing(self._read(connection, lambda: connection.events(after))) as stream:
             async for data in stream:
                 yield msgspec.json.decode(data, type=Event)
@@ -173,7 +171,7 @@ class FabricClient(FabricApi):
             period_seconds: from one frame to the next.
             silence_seconds: an owner that says nothing for so long is taken for gone.
         """
-        connection = await in_thread(self._open)
+        connection = await self._connections.open()
 
         def frames() -> Iterator[bytes]:
             return connection.frames(period_seconds, silence_seconds)
@@ -226,11 +224,9 @@ class FabricClient(FabricApi):
 
     async def close(self) -> None:
         """Hang up; the owner goes on."""
-        for connection in self._idle:
-            connection.close()
+        self._connections.close()
         for follower in list(self._followers):
             follower.abort()
-        self._idle.clear()
         sites = list(self._sites.values())
         self._sites.clear()
         await asyncio.gather(*(site.close() for site in sites))
@@ -256,29 +252,13 @@ class FabricClient(FabricApi):
         self, request: Callable[[ControlHttp], ResultT], *, repeatable: bool
     ) -> ResultT:
         """One request on a connection of its own, started again if nobody heard it."""
-        connection = self._idle.pop() if self._idle else await in_thread(self._open)
         try:
-            result = await in_thread(partial(request, connection), connection.abort)
+            return await self._connections.ask(request)
         except OwnerGone as gone:
-            connection.close()
             if not (gone.unheard or repeatable):
                 facts = f"{gone}; what became of the command is in `srshell jobs`"
                 raise launch.no_owner(self.place, facts) from gone
-            connection = await in_thread(self._open)
-            try:
-                result = await in_thread(partial(request, connection), connection.abort)
-            except OwnerGone as again:
-                connection.close()
-                raise launch.no_owner(self.place, str(again)) from again
-        except SrError:
-            # An error is an answer: the connection is as good as before.
-            self._idle.append(connection)
-            raise
-        except BaseException:
-            connection.abort()
-            raise
-        self._idle.append(connection)
-        return result
-
-    def _open(self) -> ControlHttp:
-        return launch.connect(self.place, start=self._start, options=self._options)
+        try:
+            return await self._connections.ask(request, fresh=True)
+        except OwnerGone as again:
+            raise launch.no_owner(self.place, str(again)) from again

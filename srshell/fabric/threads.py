@@ -4,6 +4,7 @@ Always true:
 
 (1) Threads made here are daemons: no wait keeps a process from ending.
 (2) Who stops waiting for a call gets back at once; what wakes the call is called for.
+(3) A result is either taken by the one who waits or handed to ``late``: none is lost.
 """
 
 from __future__ import annotations
@@ -11,48 +12,55 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 ResultT = TypeVar("ResultT")
 
 
 async def in_thread(
-    function: Callable[[], ResultT], wake: Callable[[], None] | None = None
+    function: Callable[[], ResultT],
+    wake: Callable[[], None] | None = None,
+    late: Callable[[Future[ResultT]], None] | None = None,
 ) -> ResultT:
     """Run a blocking function in a thread of its own and wait for it.
 
     Args:
         function: what to run.
         wake: makes the function return early; called when the waiting is cancelled.
+        late: is handed the outcome that nobody waits for any more, to release what it holds.
     """
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[ResultT] = loop.create_future()
+    waiting: asyncio.Future[None] = loop.create_future()
+    outcome: Future[ResultT] = Future()
 
-    def settle(result: ResultT | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
+    def settle() -> None:
+        if not waiting.done():
+            waiting.set_result(None)
+        elif late is not None:
+            late(outcome)
 
     def run() -> None:
-        result, error = None, None
         try:
-            result = function()
-        except BaseException as raised:  # noqa: BLE001 - handed to the one who waits
-            error = raised
-        with suppress(RuntimeError):  # the loop was closed meanwhile
-            loop.call_soon_threadsafe(settle, result, error)
+            outcome.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - handed to the one who waits
+            outcome.set_exception(error)
+        try:
+            loop.call_soon_threadsafe(settle)
+        except RuntimeError:  # the loop was closed meanwhile
+            if late is not None:
+                late(outcome)
 
     threading.Thread(target=run, name="srshell-call", daemon=True).start()
     try:
-        return await future
+        await waiting
     except asyncio.CancelledError:
         if wake is not None:
             wake()
+        if outcome.done() and not waiting.cancelled() and late is not None:
+            late(outcome)  # it came in the very turn in which the waiting was cancelled
         raise
+    return outcome.result()
 
 
 class LoopThread:
@@ -83,5 +91,9 @@ class LoopThread:
         try:
             self._loop.run_forever()
         finally:
+            left = asyncio.all_tasks(self._loop)
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()

@@ -66,17 +66,19 @@ class Ring:
 
     def has_room(self, total_bytes: int) -> bool:
         """Tell whether `place` would find room now."""
-        to_end = self.ring_bytes - self.tail_position % self.ring_bytes
-        wrap_bytes = to_end if to_end < total_bytes else 0
-        return wrap_bytes + total_bytes <= self.free_bytes
+        return self._wrap_bytes(total_bytes) + total_bytes <= self.free_bytes
 
     def place(self, total_bytes: int) -> Placement | None:
         """Return where a frame of ``total_bytes`` goes, or None when there is no room now."""
-        to_end = self.ring_bytes - self.tail_position % self.ring_bytes
-        wrap_bytes = to_end if to_end < total_bytes else 0
-        if wrap_bytes + total_bytes > self.free_bytes:
+        if not self.has_room(total_bytes):
             return None
+        wrap_bytes = self._wrap_bytes(total_bytes)
         return Placement(self.tail_position + wrap_bytes, self.tail_position, wrap_bytes)
+
+    def _wrap_bytes(self, total_bytes: int) -> int:
+        """Return what is left at the end of the ring where a frame of that size does not fit."""
+        to_end = self.ring_bytes - self.tail_position % self.ring_bytes
+        return to_end if to_end < total_bytes else 0
 
     def append(self, frame: HeldFrame, header_crc: int) -> None:
         """Record that a frame was placed; its ``header_crc`` chains the next one."""

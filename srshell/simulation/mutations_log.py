@@ -66,8 +66,8 @@ def forget_the_segments_before() -> list[Change]:
 
 @plants("forgotten-overlay", "P9", "what was logged is read after a restart")
 def forget_the_records() -> list[Change]:
-    async def without_records(file: BlockFile) -> RecoveredLog:
-        return attrs.evolve(await scan_log(file), records=())
+    async def without_records(file: BlockFile, *, unapplied: bool) -> RecoveredLog:
+        return attrs.evolve(await scan_log(file, unapplied=unapplied), records=())
 
     return [(opening, "scan_log", without_records)]
 
@@ -175,7 +175,7 @@ def keep_a_failure_in_memory() -> list[Change]:
 
 @plants("short-write", "P7", "a short write is completed")
 def take_a_short_write_for_a_whole_one() -> list[Change]:
-    def write_once(self: Any, write: Write) -> None:  # noqa: ANN401
+    def write_once(self: Any, write: Write, _left_bytes: int) -> None:  # noqa: ANN401
         self._handle.pwritev(write.buffers, write.offset)
 
     return [(RawFile, "_write_fully", write_once)]

@@ -62,11 +62,12 @@ def _watched(value: Any, mistakes: list[Exception]) -> Any:  # noqa: ANN401
         return property(_watched(value.fget, mistakes))
     if not isinstance(value, FunctionType) or inspect.isgeneratorfunction(value):
         return value
-    place = value.__code__.co_filename
+    # Of its own, or of how it is called: then it is our frame that is the innermost.
+    places = {value.__code__.co_filename, __file__}
 
     def note(error: Exception) -> None:
         *_, (innermost, _) = walk_tb(error.__traceback__)
-        if innermost.f_code.co_filename == place:
+        if innermost.f_code.co_filename in places:
             mistakes.append(error)
 
     @wraps(value)

@@ -189,7 +189,9 @@ class ReplicaBacking:
             for which, start, size in frame.extents
             if which == volume and start < end and start + size > offset
         ]
-        for first, count in core.dirty.runs(volume, offset // BLOCK_BYTES, _DIRTY_BYTES_MAX):
+        for first, count in core.dirty.runs(
+            volume, offset // BLOCK_BYTES, _DIRTY_BYTES_MAX // BLOCK_BYTES
+        ):
             if first * BLOCK_BYTES >= end:
                 break
             marked.append((first * BLOCK_BYTES, count * BLOCK_BYTES))
