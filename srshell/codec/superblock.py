@@ -8,8 +8,8 @@ Always true:
 (2) The checksum covers header and body; the slot number in the header betrays a write that landed
     in the wrong slot.
 (3) Map keys are sorted: equal superblocks are equal bytes, and no reader drops a key unseen.
-(4) A slot that was never written is all zeros and has no magic; one that is being written for the
-    first time or wiped begins with `CLEARED`, however much of the rest a power cut took.
+(4) A slot of a log that was never made ready is all zeros and has no magic; one that was wiped, or
+    not written since the log was made ready, begins with `CLEARED`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ SLOT_BYTES: Final = 16 * 1024
 HEADER_BYTES: Final = 24
 VERSION: Final = 1
 MAGIC: Final = b"SRSB"
-#: In place of the magic while a slot is written for the first time or wiped: what follows is no
-#: superblock.  One byte is another, so a write that is torn in the middle is one or the other.
+#: In place of the magic in a slot that was wiped or not yet written: what follows is no superblock.
+#: One byte is another, so a write that is torn in the middle is one or the other.
 CLEARED: Final = b"SRS-"
 
 #: Fields that logs of the first days lack.
@@ -49,12 +49,8 @@ def slot_of(generation: int) -> int:
 
 
 def is_cleared(slot: Buffer) -> bool:
-    """Tell whether a written slot holds no superblock, however a power cut tore its mark."""
-    start = bytes(slot[: len(CLEARED)])
-    if start == CLEARED:
-        return True
-    parts = all(byte in {0, mark} for byte, mark in zip(start, CLEARED, strict=True))
-    return parts and not any(slot[len(CLEARED) :])
+    """Tell whether a slot is marked as one that holds no superblock."""
+    return bytes(slot[: len(CLEARED)]) == CLEARED
 
 
 def encode_superblock(superblock: Superblock) -> bytes:

@@ -12,7 +12,7 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import attrs
 
@@ -46,6 +46,7 @@ from srshell.storage import BlockFile, Write
 
 _ZERO_PIECE = bytes(1 << 20)
 _SLOT_OF_FIRST_GENERATION = 1
+_STARTS = tuple(slot * SLOT_BYTES for slot in range(SLOT_COUNT))
 _NUMBER_MAX = 2**63 - 1
 #: What all other fields together may grow by.
 _NUMBERS_BYTES = 512
@@ -115,7 +116,7 @@ async def format_log(spec: ReplicaSpec, world: World) -> None:
             _check_ours(found, spec)
             return
         if written:
-            # Half of an older superblock would stand behind the mark of this one.
+            # Half of an older superblock would stand beside this one.
             await wipe_log(file)
         superblock = _first_superblock(spec, layout, world)
         _check_growth(superblock)
@@ -155,28 +156,30 @@ def _check_growth(superblock: Superblock) -> None:
 async def wipe_log(file: BlockFile) -> None:
     """Forget the partnership: the volumes are ordinary again (rule R77).  Raises StorageError.
 
-    In three steps, each durable before the next one: marks, what is behind them, the marks
-    themselves.  A power cut leaves a whole superblock in some slot, or no superblock at all.
+    In two steps, each durable before the next one: marks, then what is behind them.  A power cut
+    leaves a whole superblock in some slot, or no superblock at all.  The marks stay.
     """
-    starts = [slot * SLOT_BYTES for slot in range(SLOT_COUNT)]
     mark_bytes = len(CLEARED)
     rest = bytes(SLOT_BYTES - mark_bytes)
-    await _mark_cleared(file, range(SLOT_COUNT))
-    await file.write_at([Write(start + mark_bytes, (rest,)) for start in starts], sync=True)
-    await file.write_at([Write(start, (bytes(mark_bytes),)) for start in starts], sync=True)
+    await _mark_cleared(file)
+    await file.write_at([Write(start + mark_bytes, (rest,)) for start in _STARTS], sync=True)
 
 
 async def _write_first(file: BlockFile, slot: bytes) -> None:
-    """Write the first slot of a log; the mark stays until everything behind it is durable."""
-    mark_bytes, start = len(CLEARED), SLOT_BYTES * _SLOT_OF_FIRST_GENERATION
-    await _mark_cleared(file, [_SLOT_OF_FIRST_GENERATION])
-    await file.write_at([Write(start + mark_bytes, (slot[mark_bytes:],))], sync=True)
-    await file.write_at([Write(start, (slot[:mark_bytes],))], sync=True)
+    """Write the first superblock of a log under the marks of the other slots, then blank them.
+
+    While they stand, half of it is no superblock; once they are gone, damage of it is damage.
+    """
+    first = _STARTS[_SLOT_OF_FIRST_GENERATION]
+    others = [start for start in _STARTS if start != first]
+    await _mark_cleared(file)
+    await file.write_at([Write(first, (slot,))], sync=True)
+    await file.write_at([Write(start, (bytes(len(CLEARED)),)) for start in others], sync=True)
 
 
-async def _mark_cleared(file: BlockFile, slots: Iterable[int]) -> None:
-    """Let nothing that a power cut leaves in these slots be taken for damage."""
-    await file.write_at([Write(slot * SLOT_BYTES, (CLEARED,)) for slot in slots], sync=True)
+async def _mark_cleared(file: BlockFile) -> None:
+    """Let nothing that a power cut leaves in the slots be taken for damage."""
+    await file.write_at([Write(start, (CLEARED,)) for start in _STARTS], sync=True)
 
 
 def _check_ours(found: Superblock, spec: ReplicaSpec) -> None:

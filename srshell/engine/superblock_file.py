@@ -36,7 +36,8 @@ SUPERBLOCK_AREA_BYTES = SLOT_BYTES * SLOT_COUNT
 async def read_superblock(file: BlockFile) -> Superblock | None:
     """Return the newest valid superblock, or None when none was ever completed.
 
-    That is so when every slot is blank or cleared, whatever a power cut left behind the mark.
+    That is so when every slot is blank, and when one is marked as cleared and none is whole: a
+    power cut in a wipe, or in the first write of a log, leaves that, with anything in the others.
 
     Raises SrError SR9210 (no slot is readable) or SR9212 (written by a later version).
     """
@@ -51,13 +52,14 @@ async def read_slots(file: BlockFile) -> tuple[Superblock | None, bool]:
     area = await file.read_at(0, SUPERBLOCK_AREA_BYTES)
     found: list[Superblock] = []
     damage: list[str] = []
-    written = False
+    written = cleared = False
     for slot in range(SLOT_COUNT):
         data = area[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES]
         if not any(data):
             continue
         written = True
         if is_cleared(data):
+            cleared = True
             continue
         try:
             found.append(decode_superblock(data, slot))
@@ -71,7 +73,7 @@ async def read_slots(file: BlockFile) -> tuple[Superblock | None, bool]:
         raise _unreadable(file, "its superblocks belong to different replicas")
     if found:
         return max(found, key=lambda superblock: superblock.generation), True
-    if damage:
+    if damage and not cleared:
         raise _unreadable(file, "; ".join(damage))
     return None, written
 

@@ -201,7 +201,7 @@ async def is_blank(side: Side) -> bool:
         return await read_superblock(file) is None
 
 
-@pytest.mark.parametrize("written", range(12))
+@pytest.mark.parametrize("written", range(8))
 def test_a_wipe_that_is_interrupted_does_not_bring_a_partnership_back(written: int) -> None:
     """Before each write of it the log says that it was torn down, or nothing at all."""
 
