@@ -1,5 +1,6 @@
 """A soak goes on where it was interrupted, and a failure is neither lost nor repeated."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,24 @@ def test_the_page_shows_the_ledger_of_the_repository() -> None:
     """`python -m tests.soak.page` brings it up to date."""
     text = PAGE.read_text(encoding="utf-8")
     assert with_scorecard(text, scorecard(read(LEDGER))) == text
+
+
+@pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
+def test_every_kind_of_work_can_be_begun(work: Work) -> None:
+    """Its module is there to be run; what is cut into pieces comes to its goal by whole ones."""
+    package = find_spec(work.words[0])
+    assert package is not None
+    if package.submodule_search_locations is not None:
+        assert find_spec(f"{work.words[0]}.__main__") is not None
+    assert work.once or (work.count and work.goal % work.count == 0)
+
+
+def test_the_labs_are_soaked_under_thirty_seeds() -> None:
+    """Each seed once: the pieces follow each other."""
+    labs = next(work for work in WORKS if work.name == "labs")
+    assert (labs.figure, labs.goal) == ("seeds", 30)
+    assert labs.command(0)[-4:] == ["--count", "2", "--from", "0"]
+    assert labs.command(14)[-4:] == ["--count", "2", "--from", "28"]
 
 
 def test_only_what_is_between_the_marks_is_written() -> None:

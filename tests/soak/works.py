@@ -48,6 +48,7 @@ WORKS = (
     Work("splits", ("tests.soak.splits",), "splits", 50, 5),
     Work("flips", ("tests.soak.flips",), "flips", 2_000, 100),
     Work("prefixes", ("tests.soak.prefixes",), "prefixes", 1_000, 100),
+    Work("labs", ("tests.soak.labs",), "seeds", 30, 2),
     *(
         Work(f"fuzz-{target}", ("tests.soak.fuzz", "--target", target), "inputs", 10**6, 10**5)
         for target in sorted(TARGETS)
