@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ PROTOCOL = "v1"
 #: Environment variable with the token of a client that was given a role by one.
 TOKEN_VARIABLE = "SRSHELL_TOKEN"  # noqa: S105 - its name, not its value
 _SOCKET_PATH_BYTES_MAX = 107
+#: A limit of no time at all would be none.
+_CONNECT_SECONDS_MIN = 0.001
 
 
 class OwnerGone(Exception):
@@ -43,16 +46,26 @@ class UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        """Connect to the socket."""
+        """Connect to the socket; an owner that many call at once is waited for, as at a counter."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         if self.timeout is not None:
-            self.sock.settimeout(self.timeout)
+            # Python's own limit would make the socket refuse at once where the backlog is full.
+            seconds, rest = divmod(max(self.timeout, _CONNECT_SECONDS_MIN), 1)
+            limit = struct.pack("ll", int(seconds), int(rest * 1e6))
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        try:
+            self._reach(self.sock)
+        except BlockingIOError as error:
+            raise TimeoutError("so many wait for the owner that it took nobody else") from error
+        self.sock.settimeout(self.timeout)
+
+    def _reach(self, stream: socket.socket) -> None:
         if len(os.fsencode(self._path)) <= _SOCKET_PATH_BYTES_MAX:
-            self.sock.connect(str(self._path))
+            stream.connect(str(self._path))
             return
         directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            self.sock.connect(f"/proc/self/fd/{directory}/{self._path.name}")
+            stream.connect(f"/proc/self/fd/{directory}/{self._path.name}")
         finally:
             os.close(directory)
 

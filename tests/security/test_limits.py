@@ -10,7 +10,7 @@ import tempfile
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -299,12 +299,9 @@ def test_noise_on_the_control_socket_is_met_with_400(served: Served, ask: Ask, n
 
 def test_silent_clients_do_not_keep_others_waiting(served: Served, ask: Ask) -> None:
     """Two hundred connections that say half a line."""
-    crowd = []
-    for _ in range(200):
-        stream = socket.socket(socket.AF_UNIX)
-        stream.connect(str(served.directory / "api"))
-        stream.sendall(b"GET /v1/he")
-        crowd.append(stream)
-    assert ask("GET", "/v1/hello", None)[0] == 200
-    for stream in crowd:
-        stream.close()
+    with ExitStack() as crowd:
+        for _ in range(200):
+            stream = crowd.enter_context(socket.socket(socket.AF_UNIX))
+            stream.connect(str(served.directory / "api"))
+            stream.sendall(b"GET /v1/he")
+        assert ask("GET", "/v1/hello", None)[0] == 200
