@@ -7,75 +7,15 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-import attrs
 import pexpect
-import pyte
 import pytest
 
 import srshell
 from srshell.fabric.sync_client import SyncFabric
 from srshell_tui.reel import read_past
-
-COLUMNS, LINES = 80, 24
-#: How long something may take to be seen, in seconds.
-_PATIENCE_SECONDS = 40.0
-
-
-@attrs.define
-class Terminal:
-    """A dashboard behind a pseudo terminal, and what it has drawn."""
-
-    process: pexpect.spawn[bytes]
-    screen: pyte.Screen = attrs.Factory(lambda: pyte.Screen(COLUMNS, LINES))
-    stream: pyte.ByteStream = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.stream = pyte.ByteStream(self.screen)
-
-    @property
-    def text(self) -> str:
-        """What a person sees."""
-        return "\n".join(self.screen.display)
-
-    def read(self, seconds: float) -> int:
-        """Take what is written within some time; how many bytes it was."""
-        count = 0
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            try:
-                data = self.process.read_nonblocking(65536, timeout=left)
-            except pexpect.TIMEOUT:
-                break
-            except pexpect.EOF:
-                break
-            count += len(data)
-            self.stream.feed(data)
-        return count
-
-    def see(self, *words: str) -> str:
-        """Wait until all words are on the screen."""
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while not all(word in self.text for word in words):
-            assert time.monotonic() < end, f"{words} not on the screen:\n{self.text}"
-            self.read(0.2)
-        return self.text
-
-    def crawl(self, *words: str) -> None:
-        """Wait for words as a line of 9600 baud shows them: 960 characters a second."""
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while not all(word in self.text for word in words):
-            now = time.monotonic()
-            assert now < end, f"{words} not on the screen:\n{self.text}"
-            with suppress(pexpect.TIMEOUT):
-                self.stream.feed(self.process.read_nonblocking(96, timeout=0.1))
-            time.sleep(max(now + 0.1 - time.monotonic(), 0.0))
-
-    def type(self, text: str) -> None:
-        """Press keys."""
-        self.process.send(text)
+from tests.tui.terminals import COLUMNS, LINES, PATIENCE_SECONDS, Terminal
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +54,7 @@ def _dash(place: Path, *words: str) -> pexpect.spawn[bytes]:
         ["-m", "srshell", "--fabric", str(place / "fabric"), "dash", *words],
         dimensions=(LINES, COLUMNS),
         env=environment,
-        timeout=_PATIENCE_SECONDS,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -165,7 +105,7 @@ def test_a_person_watches_and_fails_over(fabric: SyncFabric, terminal: Terminal)
         terminal.read(0.05)
     terminal.process.kill(signal.SIGHUP)  # the line is dropped in the middle of it
     terminal.process.expect(pexpect.EOF)
-    fabric.wait("PriRG", timeout=_PATIENCE_SECONDS)
+    fabric.wait("PriRG", timeout=PATIENCE_SECONDS)
     assert {row.name for row in fabric.status() if row.is_primary} == {"PriRG"}
 
 
@@ -178,7 +118,7 @@ def test_a_terminal_that_stops_reading_holds_nothing_up(
         terminal.type("12345"[number % 5])
         fabric.status()  # as long as a key is apart from the next
     heard = _lines(place / "record")
-    end = time.monotonic() + _PATIENCE_SECONDS
+    end = time.monotonic() + PATIENCE_SECONDS
     while _lines(place / "record") < heard + 6:
         assert time.monotonic() < end, "it hears nothing while its terminal does not read"
         fabric.status()
