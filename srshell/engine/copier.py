@@ -9,6 +9,8 @@ Always true:
 (3) ``done_bytes`` never falls.
 (4) Beside writers it takes half of the time and little at once: a write waits for one extent, not
     for all that a link holds.
+(5) What is read to be sent or compared was granted by the pace first, if there is one; nothing is
+    locked meanwhile.
 """
 
 from __future__ import annotations
@@ -93,6 +95,8 @@ class Copier:
             answer.set_result(False)
         self._answers.clear()
         self._room.set()
+        if self._core.world.pace is not None:
+            self._core.world.pace.withdraw()
 
     async def run(self) -> bool:
         """Copy until no block is marked (True) or the link closed (False)."""
@@ -155,6 +159,11 @@ class Copier:
     async def _send_in_turn(self, volume: int, offset: int, length: int, *, hole: bool) -> None:
         """Send an extent once there is room for it; then let writers go first for as long."""
         loop = asyncio.get_running_loop()
+        pace = self._core.world.pace
+        if pace is not None and not hole and (turn := pace.claim(length)) is not None:
+            await turn
+            if self._stopped:
+                return
         began = loop.time()
         while len(self._in_flight) >= self._extents_max() and not self._link.closed:
             await self._wait_for_peer()

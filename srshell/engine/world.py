@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import attrs
 
@@ -21,7 +22,8 @@ class Limits:
 
     heartbeat_seconds: float = 1.0
     peer_timeout_seconds: float = 5.0
-    stable_link_seconds: float = 3.0
+    stable_link_seconds: float = 3.0  # for so long a link must hold that was lost lately...
+    flapping_seconds: float = 30.0  # ...twice within this
     reconnect_seconds: float = 0.25
     reconnect_seconds_max: float = 2.0
     commit_notice_seconds: float = 0.01
@@ -36,6 +38,16 @@ class Limits:
     in_flight_bytes: int = 32 << 20  # frames on their way to the peer: less than a link takes
     unapplied_bytes: int = 64 << 20
     ring_bytes_min: int = 8 << 20
+
+
+class Pace(Protocol):
+    """Says when a copy goes on that shares a rate with others."""
+
+    def claim(self, size_bytes: int) -> Awaitable[None] | None:
+        """Ask for so many bytes; what to wait for, or None: go on at once."""
+
+    def withdraw(self) -> None:
+        """The copy has ended: whoever waits goes on."""
 
 
 @attrs.frozen
@@ -53,3 +65,4 @@ class World:
     clock_ns: Callable[[], int] = time.monotonic_ns
     randomness: random.Random = attrs.field(factory=random.SystemRandom)
     limits: Limits = Limits()
+    pace: Pace | None = None  # of this replica's copies; None: as fast as it goes

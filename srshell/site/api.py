@@ -20,6 +20,7 @@ from typing import Protocol
 import attrs
 
 from srshell.model.branch import Branch
+from srshell.model.copying import CopyPlan
 from srshell.model.inventory import Candidate, PoolKind
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
 from srshell.model.report import NbdExport
@@ -113,6 +114,7 @@ class SiteReport:
     problems: tuple[SiteProblem, ...] = ()
     sandbox: bool = False
     last_event: int = 0  # id of the newest event
+    copy_plan: CopyPlan = attrs.field(factory=CopyPlan)
 
 
 @attrs.frozen
@@ -241,6 +243,9 @@ class SiteApi(Protocol):
 
     async def set_policy(self, partnership: str, on_peer_loss: OnPeerLoss) -> None:
         """Say what happens to writes when the peer is lost."""
+
+    async def set_copy_plan(self, plan: CopyPlan) -> None:
+        """Say what the copies out of this site may take; it holds over restarts of the site."""
 
     async def give_up(self, partnership: str, keep_seconds: float) -> SiteBranch:
         """Lose a split brain: save the own volumes as a branch, then follow the other side.

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from srshell.model.copying import CopyPlan
 from srshell.model.errors import SrError
 from srshell.model.inventory import Candidate
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
@@ -273,6 +274,10 @@ class SiteClient(_RemoteSite):
     async def set_policy(self, partnership: str, on_peer_loss: OnPeerLoss) -> None:
         """See `SiteApi.set_policy`."""
         await self._call("set_policy", partnership, on_peer_loss)
+
+    async def set_copy_plan(self, plan: CopyPlan) -> None:
+        """See `SiteApi.set_copy_plan`."""
+        await self._call("set_copy_plan", plan)
 
     async def give_up(self, partnership: str, keep_seconds: float) -> SiteBranch:
         """See `SiteApi.give_up`."""

@@ -22,6 +22,7 @@ from srshell.model.inventory import Candidate
 from srshell.model.replica import OnPeerLoss, ReplicaReport, ReplicaSpec
 from srshell.model.report import NbdExport
 from srshell.model.verification import VERIFY_ALL, Compared, VerifyOrder
+from srshell.replication.turns import Turns
 from srshell.site import inspect
 from srshell.site.api import (
     FaultKind,
@@ -44,6 +45,7 @@ from srshell.site.process_lock import leave_site, lock_site
 from srshell.site.replicas import HostedReplica, Replicas
 from srshell.site.rpc import DATA_BYTES_MAX
 from srshell.site.settings import SiteSettings
+from srshell.site.sharing import CopyVerbs, Sharing
 from srshell.site.store import Store
 from srshell.site.volumes import in_use
 from srshell.storage import LockFile, OsDisk, RawDisk, StorageError
@@ -51,7 +53,7 @@ from srshell.transport import LinkRefused, Listener, Network, StreamNetwork
 
 
 @attrs.define(eq=False)
-class Site(BranchVerbs, MeasureVerbs):
+class Site(BranchVerbs, MeasureVerbs, CopyVerbs):
     """See `SiteApi` for the verbs.  Make it with `open`."""
 
     settings: SiteSettings
@@ -59,6 +61,7 @@ class Site(BranchVerbs, MeasureVerbs):
     _lock: LockFile
     _store: Store
     _replicas: Replicas
+    _sharing: Sharing
     _exports: Exports
     _branches: Branches
     _journal: Journal
@@ -95,7 +98,7 @@ class Site(BranchVerbs, MeasureVerbs):
         except BaseException:
             leave_site(lock)
             raise
-        journal = Journal(wall_seconds)
+        journal, sharing = Journal(wall_seconds), Sharing(Turns(store.record.copy_plan))
         exports = Exports(store, journal)
 
         def on_change(hosted: HostedReplica) -> None:
@@ -106,7 +109,8 @@ class Site(BranchVerbs, MeasureVerbs):
             owner_term=settings.owner_term,
             lock=lock,
             store=store,
-            replicas=Replicas(store, network, journal, on_change),
+            replicas=Replicas(store, network, journal, on_change, sharing),
+            sharing=sharing,
             exports=exports,
             branches=Branches(store, exports, journal, wall_seconds),
             journal=journal,
@@ -156,6 +160,7 @@ class Site(BranchVerbs, MeasureVerbs):
             problems=tuple(store.problems.values()),
             sandbox=self.settings.sandbox,
             last_event=self._journal.last_id,
+            copy_plan=self._store.record.copy_plan,
         )
 
     async def rescan(self) -> SiteReport:

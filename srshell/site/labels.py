@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 import attrs
 import msgspec
 
+from srshell.model.copying import CopyPlan
 from srshell.model.errors import SrError
 from srshell.model.geometry import SIZE_BYTES_MAX
 from srshell.model.identity import is_name
@@ -88,6 +89,7 @@ class SiteRecord:
     exports: tuple[str, ...] = ()
     read_only_exports: tuple[str, ...] = ()  # those of them that take no writes
     departed: tuple[str, ...] = ()  # partnerships that were left here; their peers are told
+    copy_plan: CopyPlan = attrs.field(factory=CopyPlan)
     schema: str = STATE_SCHEMA
 
 

@@ -30,6 +30,7 @@ from srshell.site.backing import NoBacking, ReplicaBacking
 from srshell.site.errors import readable_errors
 from srshell.site.journal import Journal
 from srshell.site.measuring import answer_probe
+from srshell.site.sharing import Sharing
 from srshell.site.store import Store
 from srshell.site.volumes import HostedVolume, Loan, in_use
 from srshell.storage import DeviceExecutor, DirectExecutor, Disk, StorageError
@@ -66,6 +67,7 @@ class Replicas:
     journal: Journal
     #: Called when volumes of a replica may have begun or ceased to serve clients.
     on_change: Callable[[HostedReplica], None]
+    sharing: Sharing = attrs.field(factory=Sharing)
     hosted: dict[str, HostedReplica] = attrs.field(factory=dict, init=False)
 
     def get(self, partnership: str) -> HostedReplica:
@@ -313,6 +315,7 @@ class Replicas:
             data_disk=Disk(self.store.raw, first.pool.executor),
             network=self.network,
             limits=self.store.settings.limits,
+            pace=self.sharing.pace(log.partnership),
         )
 
     def _executor(self, name: str) -> Executor:
