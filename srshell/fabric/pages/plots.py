@@ -25,6 +25,16 @@ SERIES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("remote_p99_seconds", "peer p99", lambda value: f"{milliseconds(value)} ms"),
 )
 
+#: What happens in each leg of a write.
+LEG_TEXTS = {
+    "queue": "wait until a frame is made",
+    "own log": "write and sync at home",
+    "link out": "the frame travels",
+    "peer's log": "write and sync over there",
+    "link back": "the confirmation travels",
+    "acknowledge": "both logs have it: tell the client",
+}
+
 
 def in_columns(report: Report, field: str, count: int = _SPAN) -> list[float | None]:
     """A series in so many columns: the worst of each; the last known figure where none is new."""
@@ -105,9 +115,10 @@ def _trace(report: Report) -> Page:
         return Page(headline, lines=("next   srshell status",))
     total = report["total_seconds"]
     rows = tuple(
-        (leg["name"], f"{milliseconds(leg['seconds'])} ms", _bar(leg, total), leg["text"])
+        (leg["name"], f"{milliseconds(leg['seconds'])} ms", _bar(leg, total),
+         LEG_TEXTS.get(leg["name"], ""))
         for leg in report["legs"]
-    )
+    )  # fmt: skip
     headline = (
         f"{report['group']}: the median of {report['count']} writes took "
         f"{milliseconds(total)} ms, most of it: {report['slowest']}"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from html import escape
 
 from srshell.fabric.pages.figures import milliseconds
-from srshell.fabric.pages.plots import SERIES, lost
+from srshell.fabric.pages.plots import LEG_TEXTS, SERIES, lost
 from srshell.fabric.pages.words import Page, Report, clock, duration
 from srshell.model.printable import printable
 
@@ -114,7 +114,7 @@ def _trace(report: Report) -> str:
             _label(_LEFT - 8, y + 14, leg["name"], "end"),
             (
                 f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="18" fill="{colour}">'
-                f"<title>{_text(leg['text'])}</title></rect>"
+                f"<title>{_text(LEG_TEXTS.get(leg['name'], ''))}</title></rect>"
             ),
             _label(min(x + wide + 4, _WIDTH - 60), y + 14, f"{milliseconds(leg['seconds'])} ms"),
         ]

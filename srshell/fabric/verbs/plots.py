@@ -19,6 +19,7 @@ from srshell.fabric.context import Context
 from srshell.fabric.recorder import older
 from srshell.fabric.verbs.replication import both_sides, status_of
 from srshell.model.inventory import Job
+from srshell.model.meters import Legs
 from srshell.model.report import GroupStatus
 from srshell.model.report.plots import (
     Drill,
@@ -123,25 +124,28 @@ async def trace_write(context: Context, *, group: str) -> TraceReport:
     found = row.latency
     if not found.write.count:
         return TraceReport(leader, 0, 0.0, (), "")
+    legs = legs_of(found)
+    total = legs[-1].begin_seconds + legs[-1].seconds
+    slowest = max(legs, key=lambda leg: leg.seconds).name
+    return TraceReport(leader, found.write.count, total, legs, slowest)
+
+
+def legs_of(found: Legs) -> tuple[TraceLeg, ...]:
+    """The legs one after another; those over the link begin with the one at home."""
     queue, own = found.queue.p50_seconds, found.local_log.p50_seconds
-    legs = [
-        TraceLeg("queue", 0.0, queue, "wait until a frame is made"),
-        TraceLeg("own log", queue, own, "write and sync at home"),
-    ]
+    legs = [TraceLeg("queue", 0.0, queue), TraceLeg("own log", queue, own)]
     end = queue + own
     if found.remote_log.count:
         over = found.remote_log.p50_seconds
         way = min(found.round_trip.p50_seconds, over) / 2 if found.round_trip.count else 0.0
         legs += [
-            TraceLeg("link out", queue, way, "the frame travels"),
-            TraceLeg("peer's log", queue + way, over - 2 * way, "write and sync over there"),
-            TraceLeg("link back", queue + over - way, way, "the confirmation travels"),
+            TraceLeg("link out", queue, way),
+            TraceLeg("peer's log", queue + way, over - 2 * way),
+            TraceLeg("link back", queue + over - way, way),
         ]
         end = max(end, queue + over)
     total = max(found.write.p50_seconds, end)
-    legs.append(TraceLeg("acknowledge", end, total - end, "both logs have it: tell the client"))
-    slowest = max(legs, key=lambda leg: leg.seconds).name
-    return TraceReport(leader, found.write.count, total, tuple(legs), slowest)
+    return (*legs, TraceLeg("acknowledge", end, total - end))
 
 
 async def drawing(context: Context) -> MapReport:

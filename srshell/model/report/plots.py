@@ -50,7 +50,6 @@ class TraceLeg:
     name: str
     begin_seconds: float
     seconds: float
-    text: str
 
 
 @attrs.frozen

@@ -62,7 +62,7 @@ def the_map() -> MapReport:
 
 
 def trace() -> TraceReport:
-    legs = (TraceLeg("queue", 0.0, 0.001, "x"), TraceLeg("own log", 0.001, 0.003, NASTY))
+    legs = (TraceLeg("queue", 0.0, 0.001), TraceLeg(NASTY, 0.001, 0.003))
     return TraceReport("PriRG", 7, 0.004, legs, "own log")
 
 
@@ -157,3 +157,13 @@ def test_a_recording_with_torn_lines_is_read_around_them(tmp_path: Path) -> None
     assert [frame.unix for frame in plots._frames(recording)] == [2.0]
     assert plots._recorded(recording, {"PriRG"}, 0.0) == []
     assert list(plots._frames(tmp_path / "none")) == []
+
+
+def test_each_leg_of_a_write_is_explained() -> None:
+    """The report holds names and figures; the words for them are the page's."""
+    leg = Latency(9, 0.001, 0.002, 0.003, 0.004)
+    legs = plots.legs_of(Legs(leg, leg, leg, leg, leg, leg))
+    page = page_of(as_json(TraceReport("PriRG", 9, 0.004, legs, "own log")))
+    assert len(page.rows) == 6
+    assert all(row[3] for row in page.rows)
+    assert not any("text" in row for row in as_json(trace())["legs"])
