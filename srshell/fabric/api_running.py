@@ -7,6 +7,9 @@ Always true: `srshell.fabric.api` says what holds for every verb.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from srshell.fabric.reports import VmCheckReport
 from srshell.fabric.verb import Name, Place, Size, verb
 from srshell.model.branch import KEEP_DAYS
@@ -18,6 +21,7 @@ from srshell.model.report import (
     JobReport,
     JobsReport,
     NbdExport,
+    PlanRunReport,
     RefreshReport,
     ResolveReport,
     RoleChange,
@@ -215,6 +219,18 @@ class RunningVerbs:
         timeout: float | None = None,
     ) -> TeardownReport:
         """Stop replication; the data stays on both sides."""
+
+    @verb
+    async def run_plan(
+        self,
+        lines: Iterable[dict[str, Any]],
+        *,
+        confirm: Name | None = None,
+        dry_run: bool = False,
+        wait: bool = True,
+        timeout: float | None = None,
+    ) -> PlanRunReport:
+        """Carry several commands out, each a ``verb`` with its ``arguments``, one after another."""
 
     @verb
     async def restart(self, array: Name, *, dry_run: bool = False, wait: bool = True) -> InfoReport:

@@ -96,6 +96,24 @@ class Catalogue:
             raise
         return catalogue
 
+    def in_memory(self) -> Catalogue:
+        """A copy that nobody else sees, without jobs and events; what is done to it is lost."""
+        with sqlite_failures(self._path):
+            connection = apsw.Connection(":memory:")
+            try:
+                for step in MIGRATIONS:
+                    connection.execute(step)
+                for cls, kind in KINDS.items():
+                    if cls not in {Job, Event}:
+                        rows = self._connection.execute(kind.select).fetchall()
+                        connection.executemany(kind.insert, rows)
+                settings = self._connection.execute("SELECT key, payload, crc FROM settings")
+                connection.executemany("INSERT INTO settings VALUES (?, ?, ?)", settings.fetchall())
+            except BaseException:
+                connection.close()
+                raise
+        return Catalogue(connection, self._path)
+
     def close(self) -> None:
         """Close the file; safe to repeat."""
         self._connection.close()

@@ -38,6 +38,8 @@ class Change:
     #: The result, when nothing is left to do.
     already: object = None
     afterwards: Callable[[JobHandle, object], Awaitable[object]] | None = None
+    #: The plans of several commands that are carried out one after the other.
+    parts: tuple[PlanReport, ...] = ()
 
     @property
     def plan(self) -> PlanReport:
@@ -49,6 +51,7 @@ class Change:
             confirm=self.confirm or None,
             lost_bytes=self.lost_bytes,
             about_seconds=self.about_seconds,
+            parts=self.parts,
         )
 
 

@@ -57,6 +57,7 @@ class Context:
     sandbox: bool = False
     in_process: bool = False
     direct_commits: bool = False  # for sites that are started from now on
+    copied: bool = False  # a copy to plan on: no machine is started, stopped or written to disk
     pulse: Pulse = attrs.Factory(Pulse)
     journal: Journal = attrs.field(init=False)
     jobs: Jobs = attrs.field(init=False)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from srshell.fabric.api import FabricApi
@@ -20,6 +21,7 @@ from srshell.fabric.change import SETUP, Change
 from srshell.fabric.context import Context
 from srshell.fabric.job_report import still_running
 from srshell.fabric.jobs import JobHandle
+from srshell.fabric.planning.several import as_one, plan_one, run_plan
 from srshell.fabric.verb import EXPECT, Name, complete
 from srshell.fabric.verbs import (
     branches,
@@ -39,7 +41,7 @@ from srshell.fabric.volume_api import FabricVolume
 from srshell.fabric.worlds import check_world, keepable, world_of
 from srshell.model.errors import SrError
 from srshell.model.inventory import Event
-from srshell.model.report import JobReport
+from srshell.model.report import JobReport, PlanReport
 from srshell.site.api import SiteApi
 
 #: Verb to the function that carries it out; a function that changes things returns a `Change`.
@@ -66,11 +68,12 @@ HANDLERS: dict[str, Callable[..., Awaitable[Any]]] = {
     )
 }  # fmt: skip
 
-#: Changes of one partnership: they exclude one another, and nothing else.
+#: Changes of one partnership: they exclude one another, and nothing else.  So do plans that are
+#: carried out; each of their commands takes the lock of its own.
 _OF_PARTNERSHIP = frozenset(
     {
         "set_policy", "prepare", "failover", "failback",
-        "suspend", "resume", "resolve", "teardown", "verify",
+        "suspend", "resume", "resolve", "teardown", "verify", "run_plan",
     }
 )  # fmt: skip
 
@@ -86,7 +89,7 @@ class FabricSession(FabricApi):
     async def perform(self, verb: str, arguments: Mapping[str, object]) -> Any:  # noqa: ANN401
         """Carry out a verb."""
         full = complete(verb, arguments)
-        handler = HANDLERS[verb]
+        handler = self._handler(verb)
         if "dry_run" not in full:
             return await handler(self.context, **full)
         dry_run, wait, timeout = full.pop("dry_run"), full.pop("wait"), full.pop("timeout", None)
@@ -104,8 +107,7 @@ class FabricSession(FabricApi):
             return change
 
         if dry_run:
-            change = await prepare()
-            return keepable(change.plan, verb, typed, world_of(self.context, change))
+            return await self._plan(verb, typed, await prepare())
         begun = await self._begin(verb, prepare)
         if not isinstance(begun, JobHandle):
             return begun
@@ -113,6 +115,20 @@ class FabricSession(FabricApi):
             return JobReport(begun.job)
         assert timeout is None or isinstance(timeout, int | float)
         return await self._result(begun, timeout)
+
+    def _handler(self, verb: str) -> Callable[..., Awaitable[Any]]:
+        """What carries a verb out; a plan is carried out by the other verbs."""
+        if verb == "run_plan":
+            return partial(run_plan, handlers=HANDLERS, perform=self.perform)
+        return HANDLERS[verb]
+
+    async def _plan(self, verb: str, typed: dict[str, Any], change: Change) -> PlanReport:
+        """The plan of a change, with what comes of it on a copy of the fabric."""
+        if change.parts:
+            plan = as_one(change.plan, typed["lines"])
+        else:
+            plan = await plan_one(self.context, HANDLERS, verb, typed, change.plan)
+        return keepable(plan, verb, typed, world_of(self.context, change))
 
     async def _begin(
         self, verb: str, prepare: Callable[[], Awaitable[Change]]

@@ -111,6 +111,18 @@ class Sites:
         """The verbs of a site."""
         return self.backend.site(array)
 
+    def take_over(self, other: Sites) -> None:
+        """Begin with the last words that others heard; nobody is watched for that."""
+        for array, known in other._known.items():
+            self._known[array] = attrs.evolve(known, watcher=None)
+
+    def learn(self, report: SiteReport, reachable: bool) -> None:
+        """Take a word of a site without asking for it."""
+        known = self._known.setdefault(report.array, _Known())
+        known.report, known.heard = report, self._clock.monotonic()
+        known.reachable = reachable
+        self._pulse.beat()
+
     def standing(self, array: str) -> SiteStanding:
         """How the process of a site is doing."""
         return self.backend.standing(array)

@@ -35,6 +35,7 @@ def world_of(context: Context, change: Change) -> str:
     seen = (
         snapshot.arrays, pools, snapshot.volumes, groups, snapshot.pairs, snapshot.partnerships,
         snapshot.vms, change.command, change.steps, change.checks, change.lost_bytes,
+        [(part.command, part.steps, part.checks, part.lost_bytes) for part in change.parts],
     )  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from srshell.fabric.pages.plans import plan_page, run_page
 from srshell.fabric.pages.words import UNKNOWN, Page, Report, clock, duration, size, warnings
 
 
@@ -42,21 +43,6 @@ def _steps(rows: Sequence[Report]) -> tuple[tuple[str, ...], tuple[tuple[str, ..
         for number, row in enumerate(rows, 1)
     )
     return ("", "STEP", "STATE", "TIME", "WHAT"), table
-
-
-def _plan(report: Report) -> Page:
-    count = len(report["steps"])
-    headline = f"PLAN  {report['command']}: {count} step{'s' if count != 1 else ''}, "
-    headline += "nothing has changed"
-    rows = tuple(
-        (str(number), row["name"], row["text"]) for number, row in enumerate(report["steps"], 1)
-    )
-    lines = [f"{row['verdict']}: {row['code']} {row['text']}" for row in report["checks"]]
-    if report["lost_bytes"] is None:
-        lines.append("what may be lost is known once the source has been fenced")
-    if report.get("confirm"):
-        lines.append(f"to be confirmed with --confirm {report['confirm']}")
-    return Page(headline, ("", "STEP", "WHAT"), rows, tuple(lines))
 
 
 def _teardown(report: Report) -> Page:
@@ -181,7 +167,8 @@ RUNNING_PAGES: dict[str, Callable[[Report], Page]] = {
     "srshell.nbd/1": _nbd,
     "srshell.failover/1": _role_change,
     "srshell.failback/1": _role_change,
-    "srshell.plan/1": _plan,
+    "srshell.plan/1": plan_page,
+    "srshell.plan-run/1": run_page,
     "srshell.teardown/1": _teardown,
     "srshell.resolve/1": _resolve,
     "srshell.vm/1": _vm,

@@ -102,7 +102,7 @@ async def add_vm(
         group = context.snapshot.group_of_volume(volume)
         vm = Vm(name, volume, group.name if group else "", found.array, kind,
                 context.clock.unix())  # fmt: skip
-        if template is not None:
+        if template is not None and not context.copied:
             with handle.step("template"):
                 await guests.write_template(context, handle, vm, template, form)
         with handle.step("start"):
@@ -156,6 +156,9 @@ async def _start_new(
         await stop_machine(context, known, at_once=known.volume != vm.volume)
     # Looked for again: whoever asked first may have waited for the lock.
     model = guests.find_definition(context, vm.name, vm.volume)
+    if context.copied:
+        context.put(vm)
+        return
     if vm.kind == KIND:
         write_definition(
             files_of(context, vm.name), guests.define_guest(context, vm, hardware, model)

@@ -192,4 +192,29 @@ class PlanReport:
     verb: str = ""
     arguments: dict[str, Any] = attrs.Factory(dict)
     world: str = ""
+    #: What it does on a copy of the fabric: bytes of pools that are taken (given back: negative),
+    #: and bytes that one site copies to the other, at most.
+    taken_bytes: int = 0
+    copied_bytes: int = 0
+    unavailable: tuple[str, ...] = ()
+    #: What the rules looked at, as it was measured.
+    measured: tuple[CheckRow, ...] = ()
+    #: The command lines that undo it, in the order in which they are typed; None: nothing does.
+    inverse: tuple[str, ...] | None = None
+    #: Groups that are in step afterwards, each by the name of its primary.
+    in_step: tuple[str, ...] = ()
+    #: The plans of several commands, each made where those before it were carried out.
+    parts: tuple[PlanReport, ...] = ()
+    #: Commands that change nothing and are no part of the plan.
+    left_out: tuple[str, ...] = ()
     schema: str = "srshell.plan/1"
+
+
+@attrs.frozen
+class PlanRunReport(Rows[StepRow]):
+    """A plan of several commands that was carried out; a step is a command."""
+
+    steps: tuple[StepRow, ...]
+    seconds: float
+    schema: str = "srshell.plan-run/1"
+    ROWS: ClassVar[str] = "steps"

@@ -1,0 +1,1 @@
+"""Plans on a copy of the fabric: the same verbs, carried out where nothing is real."""
