@@ -36,3 +36,27 @@ class MagicCommand:
         from srshell_magics.names import MAGICS
 
         return help_text.of_words(MAGICS[self.name], [])
+
+
+class PlanMagic(MagicCommand):
+    """`%plan`, which knows cells, too."""
+
+    def __call__(  # type: ignore[override]
+        self, line: str, cell: str | None = None, local_ns: Mapping[str, object] | None = None
+    ) -> object:
+        """Plan one command, or those of a cell."""
+        if cell is None:
+            return super().__call__(line, local_ns)
+        if line.strip() in {"-h", "--help"}:
+            from srshell_magics.plan_magic import HELP
+
+            print(HELP)
+            return None
+        names = {**self.loaded.shell.user_ns, **(local_ns or {})}
+        return self.loaded.console.plan_cell(line, cell, names)
+
+    def getdoc(self) -> str:
+        """What `%plan?` and `%%plan?` show."""
+        from srshell_magics.plan_magic import HELP
+
+        return f"{super().getdoc()}\n\n{HELP}"

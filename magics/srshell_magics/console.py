@@ -112,6 +112,17 @@ class Console:
             failure = dress(failure, lines)
         raise failure
 
+    def plan_cell(self, line: str, cell: str, names: Mapping[str, object]) -> object:
+        """Plan the commands of a cell as one; as `run`, it raises what is dressed for people."""
+        from srshell_magics.plan_magic import PlanCell, read_cell
+
+        def work() -> object:
+            wanted = PlanCell.read(line)
+            report = self._carry_out(read_cell(cell, names), Own())
+            return wanted.keep(report, self.shell.user_ns)
+
+        return self.guard(work)
+
     def _run(self, magic: Magic, line: str, names: Mapping[str, object]) -> object:
         """Read the line and do what it says."""
         from srshell.fabric.commands import find_command
@@ -144,10 +155,11 @@ class Console:
         from srshell.model.report import PlanReport
 
         arguments = parse_words(words).arguments
-        name = str(arguments["plan"])
-        plan = names.get(name)
         confirm = arguments.get("confirm")
-        found = plan if isinstance(plan, PlanReport) else read_plan(name)
+        # What was read is a path; a variable is meant by the word as it was typed.
+        values = [names.get(word) for word in words[1:]]
+        plans = [value for value in values if isinstance(value, PlanReport)]
+        found = plans[0] if plans else read_plan(str(arguments["plan"]))
         return call_of(found, None if confirm is None else str(confirm))
 
     def _read(self, words: Sequence[str]) -> Call:

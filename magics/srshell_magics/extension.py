@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from srshell import __version__
 from srshell_magics import formatters
-from srshell_magics.command import MagicCommand
+from srshell_magics.command import MagicCommand, PlanMagic
 from srshell_magics.completion import Completion
 from srshell_magics.loaded import NAMES, Loaded
 from srshell_magics.settings import SRShell
@@ -73,7 +73,10 @@ def _add(loaded: Loaded) -> list[str]:
         if name in table and not isinstance(table[name], MagicCommand):
             taken.append(f"%{name}")
             continue
-        manager.register_function(MagicCommand(name, loaded), "line", name)
+        if name == "plan":
+            manager.register_function(PlanMagic(name, loaded), "line_cell", name)
+        else:
+            manager.register_function(MagicCommand(name, loaded), "line", name)
     manager.register_function(VmmMagic(loaded), "line_cell", "vmm")
     return taken
 
@@ -85,6 +88,9 @@ def _remove(loaded: Loaded) -> None:
         command = table.get(name)
         if isinstance(command, MagicCommand) and command.loaded is loaded:
             del table[name]
+    cells: dict[str, Any] = loaded.shell.magics_manager.magics["cell"]
+    if isinstance(cells.get("plan"), PlanMagic):
+        del cells["plan"]
     for kind in loaded.shell.magics_manager.magics.values():
         if isinstance(kind.get("vmm"), VmmMagic):
             del kind["vmm"]

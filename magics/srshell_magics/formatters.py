@@ -32,8 +32,8 @@ SHOWN: dict[str, tuple[str, ...]] = {
     ),
     "srshell.model.report.plots": ("DrillReport", "LagReport", "MapReport", "TraceReport"),
     "srshell.model.report.running": (
-        "EventsReport", "JobReport", "JobsReport", "NbdExport", "PlanReport", "ResolveReport",
-        "RoleChange", "TeardownReport", "Verification", "VmReport", "VmsReport",
+        "EventsReport", "JobReport", "JobsReport", "NbdExport", "PlanReport", "PlanRunReport",
+        "ResolveReport", "RoleChange", "TeardownReport", "Verification", "VmReport", "VmsReport",
     ),
     "srshell.fabric.reports": ("StoppedReport", "VmCheckReport"),
     "srshell.model.topology": ("TopologyReport",),

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -80,6 +81,8 @@ def _stop(arguments: dict[str, Any], around: Surroundings) -> int:
 def _plan(arguments: dict[str, Any], around: Surroundings) -> int:
     """Show what another command would do."""
     words = list(arguments["command"])
+    if words[:1] in (["-f"], ["--file"]):
+        return remote.run(_plan_of_file(words[1:]), around)
     try:
         inner = parse_words(words)
     except SrError as error:
@@ -91,6 +94,22 @@ def _plan(arguments: dict[str, Any], around: Surroundings) -> int:
         )  # fmt: skip
     inner.arguments["dry_run"] = True
     return remote.run(inner, attrs.evolve(around, json=around.json or inner.json))
+
+
+def _plan_of_file(words: list[str]) -> Call:
+    """The call that plans the commands of a file as one; ``-`` is standard input."""
+    from srshell.fabric.applying import plan_of_lines
+    from srshell.fabric.calls import unreadable
+
+    if len(words) != 1:
+        raise UsageProblem(unreadable("plan", "-f takes one file, or - for standard input"))
+    try:
+        text = sys.stdin.read() if words[0] == "-" else Path(words[0]).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        facts = getattr(error, "strerror", None) or str(error)
+        raise SrError.make("SR0105", facts, "srshell plan --help", noun="file",
+                           name=words[0]) from error  # fmt: skip
+    return plan_of_lines(text.splitlines())
 
 
 def _apply(arguments: dict[str, Any], around: Surroundings) -> int:

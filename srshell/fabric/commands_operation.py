@@ -327,7 +327,14 @@ PROCESSES = (
         "Show what a command would do, and change nothing",
         "srshell plan failover PriRG --planned",
         Effect.RUNS,
-        (rest("command", "the command with its arguments", Noun.COMMAND),),
+        (
+            rest(
+                "command",
+                "the command with its arguments; or -f FILE: several commands, one a line, each "
+                "planned where those before it were carried out (- is standard input)",
+                Noun.COMMAND,
+            ),
+        ),
         role=Role.VIEWER,
     ),
     CommandSpec(
@@ -338,7 +345,8 @@ PROCESSES = (
         Effect.RUNS,
         (
             word("plan", "file with what --json plan printed", Noun.PLACE, metavar="FILE"),
-            option("--confirm", "the name that the plan asks for", metavar="NAME"),
+            option("--confirm", "the name that the plan asks for, or names with commas between",
+                   metavar="NAME"),
         ),
         role=Role.VIEWER,
     ),

@@ -295,4 +295,4 @@ def test_a_plan_of_several_needs_the_highest_of_their_roles() -> None:
 def test_a_copied_site_knows_every_verb_of_a_site() -> None:
     """One that is added to sites must not be missing where plans are tried."""
     verbs = {name for name in vars(SiteApi) if not name.startswith("_")}
-    assert verbs <= set(vars(CopiedSite))
+    assert verbs <= set(dir(CopiedSite))
