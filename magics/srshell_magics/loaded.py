@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 #: Every magic, as `srshell_magics.names` makes them from the registry, which takes too long to
 #: import before it is needed; a test compares the two.
 NAMES = (
-    "addvm", "apply", "arrays", "branch", "branches", "classify", "dash", "dashboard",
-    "discover", "enable", "events", "explain", "fabric", "failback", "failover", "fault", "group",
-    "groups", "identify",
-    "info", "job", "jobs", "lab", "lag", "manage-pool", "manage_pool", "map", "nbd", "pair",
-    "pairs", "plan", "pools", "prepare", "provision", "refresh", "rename", "report", "resolve",
-    "restart", "resume", "rmvm", "sr", "status", "suspend", "teardown", "topology", "trace",
-    "unpair", "verify", "vm", "vms", "volume", "volumes", "wait", "why",
+    "addvm", "apply", "arrays", "branch", "branches", "classify", "copies", "dash",
+    "dashboard", "discover", "enable", "events", "explain", "fabric", "failback", "failover",
+    "fault", "group", "groups", "identify", "info", "job", "jobs", "lab", "lag",
+    "manage-pool", "manage_pool", "map", "nbd", "pair", "pairs", "plan", "pools", "prepare",
+    "provision", "refresh", "rename", "report", "resolve", "restart", "resume", "rmvm", "sr",
+    "status", "suspend", "teardown", "topology", "trace", "unpair", "verify", "vm", "vms",
+    "volume", "volumes", "wait", "why",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from srshell.fabric.reports import VmCheckReport
 from srshell.fabric.verb import Name, Place, Size, verb
 from srshell.model.branch import KEEP_DAYS
 from srshell.model.report import (
+    CopiesReport,
     EnableReport,
     EventsReport,
     ExplainReport,
@@ -88,6 +89,16 @@ class RunningVerbs:
         timeout: float | None = None,
     ) -> Verification:
         """Compare both sides, block by block and record by record; goes on where the last ended."""
+
+    @verb
+    async def copies(self) -> CopiesReport:
+        """Who copies, how the copies share the rate, and how far they are."""
+
+    @verb
+    async def set_copy_rate(
+        self, rate: Size, *, dry_run: bool = False, wait: bool = True
+    ) -> CopiesReport:
+        """Say what all copies out of a site may take together; "unlimited": all they can."""
 
     # --- step 9: machines and exports ---------------------------------------------------------
 

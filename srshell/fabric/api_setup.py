@@ -176,7 +176,9 @@ class SetupVerbs:
         on_peer_loss: str | None = None,
         *,
         verify_every_hours: int | None = None,
+        copy_rate: Size | None = None,
+        copy_priority: int | None = None,
         dry_run: bool = False,
         wait: bool = True,
     ) -> GroupReport:
-        """Say what writes do without the peer, and how often both sides are verified (0: never)."""
+        """Change the policy for a lost peer, the terms of copies, the schedule of verifications."""

@@ -170,6 +170,15 @@ class Catalogue:
         """Which rules the fabric enforces."""
         return Profile(self.setting("profile", Profile.NATIVE.value))
 
+    @property
+    def copy_bytes_per_second(self) -> int:
+        """What all copies out of a site may take together; 0: as much as they can."""
+        return int(self.setting("copy_bytes_per_second", "0"))
+
+    def set_copy_rate(self, bytes_per_second: int) -> None:
+        """Store what all copies out of a site may take together."""
+        self.set_setting("copy_bytes_per_second", str(bytes_per_second))
+
     def next_owner_term(self) -> int:
         """Begin the term of a new owner: durably higher than every earlier one."""
         with self.transaction():
@@ -241,6 +250,7 @@ class Catalogue:
             groups=self.all(Group),
             partnerships=self.all(Partnership),
             vms=self.all(Vm),
+            copy_bytes_per_second=self.copy_bytes_per_second,
         )
 
     # --- jobs, journal, events --------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
 from srshell.fabric.commands_branches import BRANCHES, TOOLS
+from srshell.fabric.commands_copies import COPIES
 from srshell.fabric.commands_labs import LABS
 from srshell.fabric.commands_operation import MACHINES, PROCESSES, ROLES, WATCHING
 from srshell.fabric.commands_plots import PLOTS
@@ -35,7 +36,7 @@ __all__ = [
 FAMILIES: dict[str, tuple[CommandSpec, ...]] = {
     "storage": INVENTORY,
     "volumes and groups": PROVISIONING,
-    "protection": PROTECTION,
+    "protection": (*PROTECTION, *COPIES),
     "machines and exports": MACHINES,
     "roles": ROLES,
     "branches": BRANCHES,

@@ -210,7 +210,7 @@ PROVISIONING = (
     CommandSpec(
         "group set",
         "set_policy",
-        "Change what the writes of a group do when its peer is lost, and how often it is verified",
+        "Change what a group does when its peer is lost, how it copies, how often it is verified",
         "srshell group set PriRG --on-peer-loss suspend-io",
         Effect.CHANGES,
         (
@@ -228,6 +228,17 @@ PROVISIONING = (
                 kind=Kind.NUMBER,
                 name="verify_every_hours",
                 metavar="HOURS",
+            ),
+            option(
+                "--copy-rate",
+                "its copies take at most so much a second, such as 50M; or unlimited",
+                metavar="RATE",
+            ),
+            option(
+                "--copy-priority",
+                "its part of the common rate: 1 to 100, usual is 10",
+                kind=Kind.NUMBER,
+                metavar="NUMBER",
             ),
         ),
         role=Role.ADMIN,

@@ -24,6 +24,7 @@ from srshell.backends.base import Backend
 from srshell.fabric.catalogue import Catalogue
 from srshell.fabric.clock import Clock
 from srshell.fabric.context import Context
+from srshell.fabric.copying import keep_told
 from srshell.fabric.observer import Observer
 from srshell.fabric.place import FabricPlace, OwnerLock, find_place
 from srshell.fabric.recovery import keep_going
@@ -122,6 +123,7 @@ async def open_session(
         asyncio.create_task(keep_going(context), name="recovery"),
         asyncio.create_task(let_expire(context), name="expiry"),
         asyncio.create_task(verify_when_due(session), name="verification"),
+        asyncio.create_task(keep_told(context), name="rates of copies"),
     ]
     return session
 

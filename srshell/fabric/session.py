@@ -25,8 +25,10 @@ from srshell.fabric.planning.several import as_one, plan_one, run_plan
 from srshell.fabric.verb import EXPECT, Name, complete
 from srshell.fabric.verbs import (
     branches,
+    copying,
     groups,
     machines,
+    options,
     plots,
     refreshing,
     replication,
@@ -54,7 +56,7 @@ HANDLERS: dict[str, Callable[..., Awaitable[Any]]] = {
         volumes.volumes, volumes.provision, volumes.provision_pair, volumes.remove_volume,
         volumes.nbd,
         groups.group, groups.groups, groups.create_group, groups.remove_group,
-        groups.set_policy, groups.enable,
+        options.set_policy, groups.enable, copying.copies, copying.set_copy_rate,
         refreshing.refresh,
         replication.wait, replication.status, verifying.verify, replication.suspend,
         replication.resume, replication.resolve, replication.teardown,

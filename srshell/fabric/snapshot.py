@@ -52,6 +52,8 @@ class Snapshot:
     groups: tuple[Group, ...] = ()
     partnerships: tuple[Partnership, ...] = ()
     vms: tuple[Vm, ...] = ()
+    #: What all copies out of a site may take together; 0: as much as they can.
+    copy_bytes_per_second: int = 0
 
     # Found by name a hundred times for each command and each look: with a hundred groups, a search
     # through all of them each time would cost more than everything else.

@@ -15,6 +15,7 @@ from typing import Required, TypedDict
 
 import attrs
 
+from srshell.fabric.copying import copy_shares, is_copying
 from srshell.fabric.snapshot import View
 from srshell.fabric.splits import split_sides
 from srshell.model.forecast import derive_forecast
@@ -34,6 +35,14 @@ from srshell.model.states import ReplicationState, Role, Surroundings, derive_da
 
 #: Makes the row of a machine from the catalogue's entry.
 DescribeVm = Callable[[Vm], VmRow]
+
+
+class _Terms(TypedDict, total=False):
+    """Fields of a row that say what its copies may take."""
+
+    copy_priority: int
+    copy_bytes_per_second_max: int | None
+    copy_share_bytes_per_second: float | None
 
 
 class _Numbers(TypedDict, total=False):
@@ -120,6 +129,7 @@ def group_status(
         split=split_sides(report) if state is ReplicationState.SPLIT_BRAIN else (),
         verification=observed.verification,
         **_numbers(report),
+        **_terms(view, primary),
     )
 
 
@@ -167,6 +177,22 @@ def copy_progress(progress: CopyProgress | None) -> Progress | None:
         eta_seconds=left / rate if known else None,
         bytes_per_second=rate,
     )
+
+
+def _terms(view: View, primary: str) -> _Terms:
+    """What the copies of a group may take, and what one under way may take now."""
+    partnership = view.snapshot.partnership_of(primary)
+    if partnership is None:
+        return {}
+    share = 0.0
+    if is_copying(view.report(primary)):
+        array = view.snapshot.group(primary).array
+        share = copy_shares(view, array).get(partnership.partnership, 0.0)
+    return {
+        "copy_priority": partnership.copy_priority,
+        "copy_bytes_per_second_max": partnership.copy_bytes_per_second or None,
+        "copy_share_bytes_per_second": share or None,
+    }
 
 
 def _as_of(report: ReplicaReport | None, around: Surroundings, now: float) -> float:

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 import attrs
 
+from srshell.model.copying import PRIORITY_DEFAULT
 from srshell.model.replica import OnPeerLoss
 
 
@@ -203,6 +204,9 @@ class Partnership:
     #: The roles changed, and the sides have not been in sync since.
     failed_over: bool = False
     reprotect: bool = True
+    #: What its copies may take, from whichever side: see `srshell.model.copying.CopyTerms`.
+    copy_priority: int = PRIORITY_DEFAULT
+    copy_bytes_per_second: int = 0
 
     def other(self, group: str) -> str:
         """The group at the other end."""

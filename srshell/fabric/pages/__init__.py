@@ -42,6 +42,7 @@ _NOTHING = {
     "srshell.pairs/1": "no pair: srshell pair SOURCE DESTINATION",
     "srshell.status/1": "no group: srshell protect --help, or all of it at once: srshell demo",
     "srshell.groups/1": "no group: srshell protect --help, or all of it at once: srshell demo",
+    "srshell.copies/1": "no protected group: srshell enable SOURCE DESTINATION",
     "srshell.vms/1": "no machine: srshell vm add --help",
     "srshell.jobs/1": "no job was started here",
     "srshell.events/1": "nothing happened",

@@ -31,10 +31,48 @@ def _group(report: Report) -> Page:
         ("on peer loss", report["on_peer_loss"]),
         ("peer", report.get("peer") or UNKNOWN),
         ("vms", ", ".join(report.get("vms", ())) or UNKNOWN),
+        ("copies", _terms(report)),
     )
     role = "primary" if report.get("is_primary") else "secondary" if report.get("peer") else "alone"
     headline = f"group {report['name']}: {role}, {report['replication_state']}"
     return Page(headline, ("", ""), rows, warnings(report))
+
+
+def _terms(report: Report) -> str:
+    """What the copies of a group may take."""
+    if report.get("copy_priority") is None:
+        return UNKNOWN
+    most = report.get("copy_bytes_per_second_max")
+    return f"priority {report['copy_priority']}{f', at most {size(most)}/s' if most else ''}"
+
+
+def _at_most(row: Report) -> str:
+    """The end of a line of progress: what the copy may take now."""
+    share = row.get("copy_share_bytes_per_second")
+    return f", at most {size(round(share))}/s" if share else ""
+
+
+def _copies(report: Report) -> Page:
+    most = report.get("bytes_per_second_max")
+    headline = f"copies out of a site together take at most {size(most)}/s" if most else ""
+    rows = tuple(
+        (
+            f"{row['name']} > {row['peer']}",
+            str(row["priority"]),
+            _rate(row["bytes_per_second_max"]),
+            _rate(row["share_bytes_per_second"]),
+            progress_line(row["progress"]) or UNKNOWN,
+        )
+        for row in report["copies"]
+    )
+    waiting = ", ".join(report.get("waiting_for") or ())
+    lines = (f"not told yet, for it does not answer: {waiting}",) if waiting else ()
+    columns = ("GROUP", "PRIORITY", "OWN RATE", "MAY TAKE", "COPY")
+    return Page(headline or "copies take as much as they can", columns, rows, lines)
+
+
+def _rate(bytes_per_second: float | None) -> str:
+    return f"{size(round(bytes_per_second))}/s" if bytes_per_second else UNKNOWN
 
 
 def _groups(report: Report) -> Page:
@@ -92,7 +130,7 @@ def _status(report: Report) -> Page:
     lines: list[str] = []
     for row in report["groups"]:
         if row.get("progress"):
-            lines.append(f"{row['name']}: {progress_line(row['progress'])}")
+            lines.append(f"{row['name']}: {progress_line(row['progress'])}{_at_most(row)}")
         lines += [f"{row['name']}: {reason['text']}" for reason in row["health_reasons"]]
         lines += [f"  {line}" for line in _split(row)]
         lines += _verification(row)
@@ -180,6 +218,7 @@ def _verification(row: Report) -> list[str]:
 GROUP_PAGES: dict[str, Callable[[Report], Page]] = {
     "srshell.group/1": _group,
     "srshell.groups/1": _groups,
+    "srshell.copies/1": _copies,
     "srshell.enable/1": _enable,
     "srshell.refresh/1": _refresh,
     "srshell.status/1": _status,

@@ -1,4 +1,4 @@
-"""Replication groups: create, show, remove, change their policy, enable their protection.
+"""Replication groups: create, show, remove, enable their protection.
 
 Always true: a partnership is in the catalogue before any site knows of it, so that what a crash cut
 short can be completed; until both providers are refreshed no byte moves.
@@ -12,20 +12,16 @@ from contextlib import suppress
 
 import attrs
 
-from srshell.fabric.calls import unreadable
 from srshell.fabric.change import Change, check_rows, notes, steps
 from srshell.fabric.checks import (
     View,
     check_enable,
     check_group,
-    check_policy,
     check_remove_group,
-    resolve_direction,
 )
 from srshell.fabric.context import Context
 from srshell.fabric.jobs import JobHandle
 from srshell.fabric.status import leads
-from srshell.fabric.verbs.verifying import check_schedule, set_schedule
 from srshell.model.errors import SrError
 from srshell.model.inventory import Group, Mode, Partnership
 from srshell.model.replica import (
@@ -66,6 +62,10 @@ def group_report(view: View, name: str, warnings: tuple[Note, ...] = ()) -> Grou
         is_primary=leads(view, name),
         vms=tuple(vm.name for vm in view.snapshot.vms if vm.group == name),
         warnings=warnings,
+        copy_priority=partnership.copy_priority if partnership else None,
+        copy_bytes_per_second_max=(partnership.copy_bytes_per_second or None)
+        if partnership
+        else None,
     )
 
 
@@ -118,71 +118,6 @@ async def remove_group(context: Context, *, group: str) -> Change:
         steps(("remove", f"{group} is a group no longer; its volumes stay")),
         carry_out,
         checks=check_rows(verdict),
-    )
-
-
-async def set_policy(
-    context: Context, *, group: str, on_peer_loss: str | None, verify_every_hours: int | None
-) -> Change:
-    """Say what writes do without the peer; both groups of a partnership have one policy."""
-    if on_peer_loss is None:
-        return await _set_schedule(context, group, verify_every_hours)
-    view = await context.asked_view()
-    verdict = check_policy(view, group, on_peer_loss).enforce()
-    if verify_every_hours is not None:
-        check_schedule(view, group, verify_every_hours)
-    partnership = view.snapshot.partnership_of(group)
-
-    async def carry_out(handle: JobHandle) -> GroupReport:
-        policy = OnPeerLoss(on_peer_loss)
-        names = [group]
-        with handle.step("policy"):
-            if partnership is not None:
-                way = resolve_direction(context.view(), group)
-                site = context.site(way.from_array)
-                await site.set_policy(partnership.partnership, policy)
-                names = [way.primary, way.target]
-            changed = [
-                attrs.evolve(context.snapshot.group(name), on_peer_loss=policy) for name in names
-            ]
-            context.put(*changed)
-            if verify_every_hours is not None:
-                set_schedule(context, group, verify_every_hours)
-        return group_report(context.view(), group, notes(verdict.warnings))
-
-    return Change(
-        f"group set {group} --on-peer-loss {on_peer_loss}",
-        group,
-        steps(("policy", f"without its peer the writes of {group}: {on_peer_loss}")),
-        carry_out,
-        exclusive=partnership.partnership if partnership else "setup",
-        checks=check_rows(verdict),
-        already=group_report(view, group)
-        if verdict.already and verify_every_hours is None
-        else None,
-    )
-
-
-async def _set_schedule(context: Context, group: str, every_hours: int | None) -> Change:
-    """Say how often a group is verified."""
-    if every_hours is None:
-        problem = "nothing is to be set: give --on-peer-loss or --verify-every"
-        raise unreadable("group set", problem)
-    view = await context.asked_view()
-    partnership = check_schedule(view, group, every_hours)
-    how = f"every {every_hours} h" if every_hours else "never by itself"
-
-    async def carry_out(handle: JobHandle) -> GroupReport:
-        with handle.step("schedule"):
-            set_schedule(context, group, every_hours)
-        return group_report(context.view(), group)
-
-    return Change(
-        f"group set {group} --verify-every {every_hours}",
-        group,
-        steps(("schedule", f"{group} is verified {how}")),
-        carry_out,
-        exclusive=partnership,
     )
 
 

@@ -47,6 +47,8 @@ from srshell.model.report.fabric import (
     VolumesReport,
 )
 from srshell.model.report.groups import (
+    CopiesReport,
+    CopyRow,
     EnableReport,
     GroupReport,
     GroupsReport,
@@ -98,6 +100,8 @@ __all__ = [
     "BranchesReport",
     "CandidatesReport",
     "CheckRow",
+    "CopiesReport",
+    "CopyRow",
     "EnableReport",
     "ErrorReport",
     "EventsReport",
@@ -170,6 +174,8 @@ REPORTS: Final[dict[str, type[Any]]] = {
         BranchesReport,
         CandidatesReport,
         CheckRow,
+        CopiesReport,
+        CopyRow,
         EnableReport,
         ErrorReport,
         EventsReport,

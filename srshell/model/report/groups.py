@@ -127,6 +127,10 @@ class GroupStatus(Named):
     #: In a split brain: what this side holds alone, then what the other one does.
     split: tuple[SplitSide, ...] = ()
     verification: VerificationStatus | None = None
+    #: What its copies may take, and what one under way may take now; None: anything.
+    copy_priority: int | None = None
+    copy_bytes_per_second_max: int | None = None
+    copy_share_bytes_per_second: float | None = None
 
     @property
     def state(self) -> ReplicationState:
@@ -165,6 +169,9 @@ class GroupReport(Named):
     is_primary: bool = False
     vms: tuple[str, ...] = ()
     warnings: tuple[Note, ...] = ()
+    #: Of the common rate of copies, and of its own; None: it is not protected; it has none.
+    copy_priority: int | None = None
+    copy_bytes_per_second_max: int | None = None
     schema: str = "srshell.group/1"
 
 
@@ -175,6 +182,31 @@ class GroupsReport(Rows[GroupReport]):
     groups: tuple[GroupReport, ...]
     schema: str = "srshell.groups/1"
     ROWS: ClassVar[str] = "groups"
+
+
+@attrs.frozen
+class CopyRow(Named):
+    """A protected group, named as its primary, and its copy if one is under way."""
+
+    name: str
+    peer: str
+    array: str  # out of which it copies
+    priority: int
+    bytes_per_second_max: int | None  # of its own; None: it has none
+    share_bytes_per_second: float | None  # what its copy may take now; None: it does not copy,
+    progress: Progress | None  # or it may take anything
+
+
+@attrs.frozen
+class CopiesReport(Rows[CopyRow]):
+    """Who copies, and what all copies out of a site may take together."""
+
+    copies: tuple[CopyRow, ...]
+    bytes_per_second_max: int | None = None  # None: as much as they can
+    #: Arrays whose sites do not know this yet.
+    waiting_for: tuple[str, ...] = ()
+    schema: str = "srshell.copies/1"
+    ROWS: ClassVar[str] = "copies"
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from srshell.model.copying import CopyPlan
 from srshell.model.errors import SrError
 from srshell.model.inventory import Candidate, PoolKind
 from srshell.model.replica import (
@@ -203,6 +204,9 @@ class FakeApi:
     async def resume(self, partnership: str, *, alone: bool = False) -> None:
         self._site.change(partnership, suspended=False, alone=alone)
         self._world.settle(partnership)
+
+    async def set_copy_plan(self, plan: CopyPlan) -> None:
+        self._site.copy_plan = plan
 
     async def set_policy(self, partnership: str, on_peer_loss: OnPeerLoss) -> None:
         self._site.change(partnership, on_peer_loss=on_peer_loss)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import attrs
 
+from srshell.model.copying import CopyPlan
 from srshell.model.errors import SrError
 from srshell.model.replica import (
     CopyProgress,
@@ -47,6 +48,7 @@ class FakeSite:
     exports: set[str] = attrs.Factory(set)
     branches: dict[str, SiteBranch] = attrs.Factory(dict)
     up: bool = False
+    copy_plan: CopyPlan = attrs.Factory(CopyPlan)
 
     def report(self) -> SiteReport:
         """How the site is."""
@@ -71,6 +73,7 @@ class FakeSite:
             replicas=tuple(self.replicas.values()),
             exports=tuple(self.exports),
             sandbox=True,
+            copy_plan=self.copy_plan,
         )
 
     def _usage(self, pool: PoolSpec) -> PoolUsage:
