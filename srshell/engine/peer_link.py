@@ -5,12 +5,14 @@ Always true:
 (1) There is one link at a time; a new one begins after the old one's tasks have ended.
 (2) The machine hears of a loss when the link closes, and of the peer timeout when nothing was
     heard for that long: slow is not lost.
-(3) Locks are taken in this order: linking, transition, frames.
+(3) A link whose loss cost the sync counts as back at once; one that flaps must hold first.
+(4) Locks are taken in this order: linking, transition, frames.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -65,6 +67,7 @@ class PeerLink:
         self._timeout: asyncio.TimerHandle | None = None
         self._retry = asyncio.Event()
         self._settling: asyncio.TimerHandle | None = None
+        self._losses: deque[float] = deque(maxlen=2)
         self.sessions = 0
         self._copied_bytes = 0
 
@@ -223,7 +226,7 @@ class PeerLink:
         lead = self.lead = Lead(core, link, sender, copier, self._carry_out)
         self._cancel_timeout()
         assert core.source is not None
-        settled = not core.superblock.lost_unix
+        settled = not (core.superblock.lost_unix and self._flaps())
         if not settled:
             self._settle_later(lead)
         lag_bytes = core.ring.bytes_after(start_lsn)
@@ -249,8 +252,15 @@ class PeerLink:
                 self._set_state(LinkState.CONNECTING, "the link closed")
             self.nudge()
 
+    def _flaps(self) -> bool:
+        """Tell whether the link was lost twice lately, and not because somebody wanted that."""
+        if len(self._losses) < (self._losses.maxlen or 0):
+            return False
+        since = asyncio.get_running_loop().time() - self._losses[0]
+        return since < self._core.world.limits.flapping_seconds
+
     def _settle_later(self, lead: Lead) -> None:
-        """Count a lost link as back only after it held for a while: flapping is no sync."""
+        """Count a flapping link as back only after it held for a while."""
 
         def settle() -> None:
             if self.lead is lead and self._core.source is not None:
@@ -263,6 +273,8 @@ class PeerLink:
         core = self._core
         if self._settling is not None:
             self._settling.cancel()
+        if self.wanted:
+            self._losses.append(asyncio.get_running_loop().time())
         if self.state is LinkState.CONNECTED:
             self._set_state(LinkState.CONNECTING, "the link closed")
         if core.source is not None:

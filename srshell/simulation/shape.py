@@ -18,6 +18,7 @@ SMALL_LIMITS: Final = Limits(
     heartbeat_seconds=0.05,
     peer_timeout_seconds=0.25,
     stable_link_seconds=0.15,
+    flapping_seconds=1.5,
     reconnect_seconds=0.02,
     reconnect_seconds_max=0.1,
     commit_notice_seconds=0.002,

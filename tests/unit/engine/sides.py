@@ -140,6 +140,11 @@ class Side:
     def report(self) -> ReplicaReport:
         return self.replica.report()
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether a link is up and serves."""
+        return self.replica.peer_link.is_open
+
     async def format(self, **changes: Any) -> None:  # noqa: ANN401 - a field of any type
         """Make log and volume."""
         disk = Disk(self.disk, None)
@@ -282,6 +287,14 @@ class Sides:
         """Cut the wires and wait until A has noticed and its peer timeout is over."""
         self.cut()
         await self.until(lambda: self.a.source.phase not in {Phase.LIVE, Phase.LOST})
+
+    async def flap(self) -> None:
+        """Break the link for a moment: for half a minute, the next loss of it is one too many."""
+        self.cut()  # or the two would meet again before anybody looks
+        self.network.reset("A", "B")
+        await self.until(lambda: self.a.source.phase is Phase.LOST)
+        self.mend()
+        await self.in_sync()
 
     async def go_alone(self, offset: int = 0, data: bytes = b"alone") -> None:
         """Lose the peer and acknowledge a write without it."""

@@ -38,6 +38,7 @@ def test_a_writer_that_waits_for_a_slow_peer_causes_no_checkpoint_that_moves_not
 
     async def test(pair: Sides) -> None:
         await pair.sync()
+        await pair.flap()
         await pair.go_alone()
         pair.mend()
         await pair.until(lambda: pair.a.source.phase is Phase.CATCHING_UP)

@@ -55,11 +55,12 @@ def test_a_short_break_needs_no_copy_and_a_fence_all_the_same() -> None:
     on_sides(test)
 
 
-def test_a_link_that_came_back_counts_only_after_it_held_for_a_while() -> None:
+def test_a_link_that_flaps_counts_as_back_only_after_it_held_for_a_while() -> None:
     """Flapping is no sync."""
 
     async def test(pair: Sides) -> None:
         await pair.sync()
+        await pair.flap()
         await pair.go_alone()
         pair.mend()
         await pair.until(lambda: pair.a.source.phase is Phase.CATCHING_UP)
@@ -72,9 +73,39 @@ def test_a_link_that_came_back_counts_only_after_it_held_for_a_while() -> None:
     on_sides(test)
 
 
+def test_a_link_that_was_lost_once_counts_as_back_when_the_peer_has_caught_up() -> None:
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        await pair.flap()
+        await pair.pass_time(LIMITS.flapping_seconds)  # too long ago to count
+        await pair.go_alone()
+        pair.mend()
+        await pair.until(lambda: pair.a.is_linked)
+        await pair.pass_time(LIMITS.stable_link_seconds / 10)
+        assert pair.a.source.phase is Phase.LIVE
+
+    on_sides(test)
+
+
+def test_a_link_that_somebody_ended_does_not_flap() -> None:
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        for _ in range(3):
+            await pair.a.do(pair.a.replica.suspend())
+            await pair.a.write(0, b"alone")
+            assert pair.a.report.alone
+            await pair.a.do(pair.a.replica.resume())
+            await pair.until(lambda: pair.a.is_linked)
+            await pair.pass_time(LIMITS.stable_link_seconds / 10)
+            assert pair.a.source.phase is Phase.LIVE
+
+    on_sides(test)
+
+
 def test_an_answer_to_no_fence_stops_no_primary_from_acknowledging_alone() -> None:
     async def test(pair: Sides) -> None:
         await pair.sync()
+        await pair.flap()
         await pair.go_alone()
         pair.mend()
         await pair.until(lambda: pair.a.source.phase is Phase.CATCHING_UP)
@@ -127,6 +158,7 @@ def test_marks_that_say_nothing_any_more_are_cleared_when_the_peer_is_in_step() 
 def test_a_fence_that_the_link_breaks_leaves_the_primary_alone_or_not_as_its_disk_says() -> None:
     async def test(pair: Sides) -> None:
         await pair.sync()
+        await pair.flap()
         await pair.go_alone(data=b"alone")
         pair.mend()
         await pair.until(lambda: pair.a.source.phase is Phase.CATCHING_UP)

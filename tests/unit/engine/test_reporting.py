@@ -109,6 +109,7 @@ def test_a_first_copy_is_reported_by_both_sides_as_one() -> None:
 def test_a_replay_of_the_log_reports_how_far_it_is() -> None:
     async def test(pair: Sides) -> None:
         await pair.sync()
+        await pair.flap()
         await pair.go_alone()
         await pair.a.write(BLOCK, b"x" * BLOCK)
         pair.b.disk.hang()
