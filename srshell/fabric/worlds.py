@@ -53,6 +53,7 @@ def check_world(context: Context, change: Change, expected: str) -> None:
         SrError: SR6010.
     """
     if world_of(context, change) != expected:
-        mend = f"srshell plan {change.command}"
+        # Several commands were read from a file or a cell, whose name nobody knows any more.
+        mend = "srshell plan -f FILE" if change.parts else f"srshell plan {change.command}"
         facts = "the fabric has changed since the plan was made; nothing was done"
         raise SrError.make("SR6010", facts, mend, group=change.about)

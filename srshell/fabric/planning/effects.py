@@ -105,6 +105,13 @@ def measured(context: Context, verb: str, arguments: Mapping[str, object]) -> tu
             )
             for pool in view.snapshot.pools
         )
+    if verb == "discover":
+        report = context.sites.report(str(arguments["name"]))
+        found = report.pools if report is not None else ()
+        return tuple(
+            CheckRow("SR2005", "holds", f"{pool.path}: {format_size(pool.free_bytes)} free")
+            for pool in found
+        )
     if verb == "enable":
         return _sizes(view, str(arguments["source"]), arguments.get("destination"))
     way = _direction(view, arguments)

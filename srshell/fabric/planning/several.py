@@ -173,6 +173,8 @@ async def _plan(context: Context, handlers: Handlers, copy: FabricCopy, line: Li
     plan, idle = await _try(handlers, copy, line)
     _settle(here)
     after = here.view()
+    if line.verb == "discover":
+        told = measured(here, line.verb, line.kept)  # a place is measured once it is a pool
     return attrs.evolve(
         plan,
         verb=line.verb,

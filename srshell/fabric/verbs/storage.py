@@ -25,7 +25,7 @@ from srshell.fabric.context import Context
 from srshell.fabric.holding import desired_state
 from srshell.fabric.jobs import JobHandle
 from srshell.model.errors import SrError
-from srshell.model.geometry import format_size, parse_size
+from srshell.model.geometry import parse_size
 from srshell.model.identity import split_location
 from srshell.model.inventory import (
     Array,
@@ -115,7 +115,7 @@ async def discover(
         name,
         steps(
             ("site", f"start the site of {name}"),
-            ("record", f"take {place}, {format_size(found.free_bytes)} free"),
+            ("record", f"take {place}"),
         ),
         carry_out,
         checks=check_rows(verdict),
