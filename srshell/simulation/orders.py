@@ -236,6 +236,8 @@ class Orders:
         secondary = primary.peer
         if secondary.torn or self.handover is not None or secondary.superblock_yields:
             return
+        if self.successor:
+            return  # a partnership that is being torn down ends first
         if primary.replica.core.failure or primary.superblock_yields:
             return
         await self.replace(secondary)
