@@ -16,6 +16,7 @@ from benchmarks.pair import Pair, open_pair
 from benchmarks.peers import missing
 from benchmarks.rows import Row, copy_row, far_row, has_fio, measure_python, write_row
 from benchmarks.rows_of_peers import peer_rows, resync_row
+from benchmarks.sharing import sharing_row
 from benchmarks.yardstick import Rate
 from srshell.site.process import calm_collector, loop_factory
 
@@ -34,6 +35,7 @@ async def _measure(
             rows.append(await write_row(pair, "in process", block_bytes, depth, seconds, pairs))
             sys.stderr.write(f"measured {rows[-1].work}\n")
     rows += await _far_rows(folder, size_bytes, seconds, direct=direct)
+    rows.append(await sharing_row(folder, seconds))
     async with open_pair(folder, size_bytes, direct=direct) as pair:
         half = size_bytes // 2
         piece = os.urandom(1 << 20)

@@ -36,6 +36,7 @@ def test_every_row_is_measured_beside_the_yardstick(tmp_path: Path) -> None:
         "nbd fua 4 KiB, depth 32",
         "nbd write 64 KiB, depth 8",
         "nbd read 4 KiB, depth 32",
+        "2 copies at 3 : 1, MiB/s",
     } < work
     for start in ("first copy", "resync"):
         assert [name for name in work if name.startswith(start)]
