@@ -23,7 +23,7 @@ from srshell.model.replica import Flow, ReplicaReport, ReplicaRole
 LOG = logging.getLogger(__name__)
 
 #: A site that could not be told is tried again after this time, in seconds.
-_RETRY_SECONDS = 2.0
+_RETRY_SECONDS = 1.0
 
 
 def terms_of(partnership: Partnership) -> CopyTerms:
