@@ -91,6 +91,9 @@ class Overlay:
         if last - first > len(self.records):
             return _touching(self.records, volume, offset, length, through_lsn)
         base = volume << _VOLUME_SHIFT
+        if first == last and not self._wide:
+            pieces = self._blocks.get(base + first)
+            return [record for record in pieces if record.lsn <= through_lsn] if pieces else []
         found = {
             record.lsn: record
             for key in range(base + first, base + last + 1)

@@ -65,11 +65,7 @@ class VolumeAccess:
 
     async def read(self, volume: str, offset: int, length: int) -> bytes:
         """Return the newest acknowledged bytes; never a record that may still be rolled back."""
-        index = self.place(volume, offset, length)
-        core = self._core
-        core.check_usable()
-        if core.source is None or core.source.phase is Phase.READ_ONLY:
-            raise SrError.make("SR9224", volume=volume, reason=self.refusal())
+        core, index = self._core, self._place_of_read(volume, offset, length)
         # The records are picked before the file is read: one that is applied meanwhile is laid over
         # again.
         records = core.overlay.covering(index, offset, length, core.committed_lsn)
@@ -78,6 +74,28 @@ class VolumeAccess:
         except StorageError as error:
             raise core.fail(error) from error
         return patch(data, offset, records)
+
+    def read_cached(self, volume: str, offset: int, length: int) -> bytes | bytearray | None:
+        """Return what `read` would if no device is needed for that, else None; never waits."""
+        core, index = self._core, self._place_of_read(volume, offset, length)
+        try:
+            data = core.volumes.read_cached(index, offset, length)
+        except StorageError as error:
+            raise core.fail(error) from error
+        if data is None:
+            return None
+        # What is being applied in this moment is still among the records, and is laid over it.
+        records = core.overlay.covering(index, offset, length, core.committed_lsn)
+        return patch(bytes(data), offset, records) if records else data
+
+    def _place_of_read(self, volume: str, offset: int, length: int) -> int:
+        """Return the volume's index if this side shows what is acknowledged."""
+        index = self.place(volume, offset, length)
+        core = self._core
+        core.check_usable()
+        if core.source is None or core.source.phase is Phase.READ_ONLY:
+            raise SrError.make("SR9224", volume=volume, reason=self.refusal())
+        return index
 
     def place(self, volume: str, offset: int, length: int) -> int:
         """Return the volume's index.  Raises SrError SR0105 (unknown) or SR9223 (range)."""

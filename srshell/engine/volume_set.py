@@ -52,6 +52,10 @@ class VolumeSet:
         """Return bytes of the volume file; the overlay is the caller's business."""
         return await self._files[volume].read_at(offset, length)
 
+    def read_cached(self, volume: int, offset: int, length: int) -> bytearray | None:
+        """Return bytes of the volume file if they are in memory, else None; never waits."""
+        return self._files[volume].read_cached(offset, length)
+
     async def read_each(self, volume: int, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return the bytes of several ranges (offset, length), by one call."""
         return await self._files[volume].read_each(ranges)

@@ -78,6 +78,11 @@ class SimHandle:
 
         return self._perform("read", offset, length, read)
 
+    def pread_cached(self, length: int, offset: int) -> bytearray | None:
+        """Refuse: every read is an operation of the disk here, that takes time and can fail."""
+        self._check_open()
+        return None
+
     def pwritev(self, buffers: Sequence[Buffer], offset: int) -> int:
         """Write into the cache."""
         data = buffers[0] if len(buffers) == 1 else b"".join(buffers)

@@ -41,6 +41,9 @@ class Backing(Protocol):
     async def read(self, offset: int, length: int) -> Buffer:
         """Return exactly ``length`` bytes."""
 
+    def read_cached(self, offset: int, length: int) -> Buffer | None:
+        """Return what `read` would if it is in memory, else None; never waits."""
+
     def write(self, offset: int, data: Buffer) -> Awaitable[object]:
         """Store ``data``, which nobody changes any more."""
 
@@ -80,6 +83,10 @@ class PlainBacking:
     async def read(self, offset: int, length: int) -> Buffer:
         """Read from the file."""
         return await self._file.read_at(offset, length)
+
+    def read_cached(self, offset: int, length: int) -> Buffer | None:
+        """Read from the file's pages in memory."""
+        return self._file.read_cached(offset, length)
 
     async def write(self, offset: int, data: Buffer) -> None:
         """Write with the next batch."""
@@ -201,6 +208,10 @@ class ReplicaBacking:
         """Read the newest acknowledged data."""
         return await self._replica.read(self._name, offset, length)
 
+    def read_cached(self, offset: int, length: int) -> Buffer | None:
+        """Read the newest acknowledged data if it is in memory."""
+        return self._replica.access.read_cached(self._name, offset, length)
+
     def write(self, offset: int, data: Buffer) -> Awaitable[object]:
         """Return when it is durable in both logs, or as the policy of the group says."""
         payload = data if isinstance(data, bytes) else bytes(data)
@@ -236,6 +247,10 @@ class NoBacking:
     shows: bool = False
 
     async def read(self, offset: int, length: int) -> Buffer:
+        """Refuse."""
+        raise self._error
+
+    def read_cached(self, offset: int, length: int) -> Buffer | None:
         """Refuse."""
         raise self._error
 

@@ -5,8 +5,9 @@ Always true: whatever goes wrong below is a `DeviceError`, with a message that t
 
 from __future__ import annotations
 
+import asyncio
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -19,6 +20,8 @@ from srshell.site.backing import with_holes
 from srshell.site.volumes import HostedVolume
 from srshell.storage import BlockFile, StorageError
 
+#: More is not copied between two turns of the loop: everybody else would wait for it.
+_AT_ONCE_BYTES_MAX: Final = 256 * 1024
 #: What a client is told by number; everything else is EIO.
 _ERRNO_NAMES: Final = {
     "SR9223": "EINVAL",  # outside the volume
@@ -47,8 +50,20 @@ class ExportedVolume:
         """Block size of the volume."""
         return self._volume.facts.block_bytes
 
-    async def read(self, offset: int, length: int) -> Buffer:
-        """Read the newest acknowledged data."""
+    def read(self, offset: int, length: int) -> Awaitable[Buffer]:
+        """Read the newest acknowledged data; what is in memory is there at once."""
+        if length <= _AT_ONCE_BYTES_MAX:
+            try:
+                data = self._volume.read_cached(offset, length)
+            except (SrError, StorageError) as error:
+                raise _device_error(error) from error
+            if data is not None:
+                done: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
+                done.set_result(data)
+                return done
+        return self._read_waiting(offset, length)
+
+    async def _read_waiting(self, offset: int, length: int) -> Buffer:
         with _device_errors():
             return await self._volume.read(offset, length)
 
@@ -92,8 +107,11 @@ class ExportedCopy(ExportedVolume):
 
     read_only: bool = True
 
-    async def read(self, offset: int, length: int) -> Buffer:
+    def read(self, offset: int, length: int) -> Awaitable[Buffer]:
         """Read what can never be rolled back."""
+        return self._read_settled(offset, length)
+
+    async def _read_settled(self, offset: int, length: int) -> Buffer:
         with _device_errors():
             return await self._volume.read_settled(offset, length)
 
@@ -147,8 +165,12 @@ class ExportedImage:
 def _device_errors() -> Iterator[None]:
     try:
         yield
-    except SrError as error:
-        raise DeviceError(_ERRNO_NAMES.get(error.code, "EIO"), str(error)) from error
-    except StorageError as error:
-        known = hasattr(errno, error.errno_name)
-        raise DeviceError(error.errno_name if known else "EIO", str(error)) from error
+    except (SrError, StorageError) as error:
+        raise _device_error(error) from error
+
+
+def _device_error(error: SrError | StorageError) -> DeviceError:
+    if isinstance(error, SrError):
+        return DeviceError(_ERRNO_NAMES.get(error.code, "EIO"), str(error))
+    known = hasattr(errno, error.errno_name)
+    return DeviceError(error.errno_name if known else "EIO", str(error))

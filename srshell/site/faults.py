@@ -178,6 +178,10 @@ class SlowHandle:
         """Read."""
         return self._handle.pread(length, offset)
 
+    def pread_cached(self, length: int, offset: int) -> bytearray | None:
+        """Read what is in memory."""
+        return self._handle.pread_cached(length, offset)
+
     def pwritev(self, buffers: Sequence[Buffer], offset: int) -> int:
         """Write, late."""
         self._delay()

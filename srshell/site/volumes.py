@@ -96,6 +96,13 @@ class HostedVolume:
         self._check_range(offset, length)
         return await self._run(lambda backing: backing.read(offset, length))
 
+    def read_cached(self, offset: int, length: int) -> Buffer | None:
+        """Return what `read` would if nobody has to wait for anything, else None."""
+        self._check_range(offset, length)
+        if self._backing is None or self._turn.locked():
+            return None
+        return self._backing.read_cached(offset, length)
+
     async def write(self, offset: int, data: Buffer) -> None:
         """Store ``data`` durably."""
         self._check_range(offset, len(data))

@@ -121,6 +121,12 @@ class BlockFile(AsyncBase):  # type: ignore[type-arg]  # generic in its stub alo
         """Return exactly ``length`` bytes."""
         return await self._run(self._file.read_at, offset, length)
 
+    def read_cached(self, offset: int, length: int) -> bytearray | None:
+        """Return exactly ``length`` bytes at once, without a hop; None if somebody must wait."""
+        if self._closed:
+            raise StorageError("read_cached", self._file.path, "CLOSED")
+        return self._file.read_cached(offset, length)
+
     async def read_direct(self, offset: int, length: int) -> bytes | None:
         """Return exactly ``length`` bytes past the page cache; None where that is impossible."""
         return await self._run(self._file.read_direct, offset, length)

@@ -32,6 +32,8 @@ _FILE_MODE: Final = 0o600
 _CANNOT_BE_NAMELESS: Final = frozenset(
     {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.EPERM, errno.ENOSYS}
 )
+#: The file system or the kernel is older than the question; tmpfs does not answer it either.
+_CANNOT_TELL_CACHED: Final = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 
 
 @attrs.define(eq=False)
@@ -41,11 +43,29 @@ class OsHandle:
     descriptor: int
     #: The same file past the page cache: None before it is wanted, -1 where there is no such way.
     _direct: int | None = attrs.field(default=None, init=False)
+    #: Whether the system tells what is in memory; it is asked until it says that it cannot.
+    _tells_cached: bool = attrs.field(default=hasattr(os, "RWF_NOWAIT"), init=False)
     _opening: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
 
     def pread(self, length: int, offset: int) -> bytes:
         """Read at most ``length`` bytes."""
         return os.pread(self.descriptor, length, offset)
+
+    def pread_cached(self, length: int, offset: int) -> bytearray | None:
+        """Read what is in memory; None if not all of it is, or the system cannot tell."""
+        if not self._tells_cached:
+            return None
+        data = bytearray(length)
+        try:
+            taken = os.preadv(self.descriptor, (data,), offset, os.RWF_NOWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in _CANNOT_TELL_CACHED:
+                raise
+            self._tells_cached = False
+            return None
+        return data if taken == length else None
 
     def pwritev(self, buffers: Sequence[Buffer], offset: int) -> int:
         """Write what the system takes; return how many bytes that was."""

@@ -66,6 +66,10 @@ class FileHandle(Protocol):
         """Read at most ``length`` bytes; nothing at the end of the file."""
         ...
 
+    def pread_cached(self, length: int, offset: int) -> bytearray | None:
+        """Read exactly ``length`` bytes without waiting; None if some may have to be fetched."""
+        ...
+
     def pwritev(self, buffers: Sequence[Buffer], offset: int) -> int:
         """Write at most `IOV_MAX` buffers; return the number of bytes taken, perhaps not all."""
         ...
@@ -126,6 +130,15 @@ class RawFile:
             if len(data) == length:
                 return data
             return self._read_rest(data, offset, length)
+        except OSError as error:
+            raise from_os_error(error, "read", self.path, offset) from error
+
+    def read_cached(self, offset: int, length: int) -> bytearray | None:
+        """Return exactly ``length`` bytes if that needs no device, else None; never waits."""
+        if self._closed:
+            raise StorageError("read", self.path, "CLOSED", offset)
+        try:
+            return self._handle.pread_cached(length, offset)
         except OSError as error:
             raise from_os_error(error, "read", self.path, offset) from error
 

@@ -1,12 +1,14 @@
 """Clients of a volume come and go with its role."""
 
 import asyncio
+import errno
 
 import pytest
 
 from srshell.model.errors import SrError
 from srshell.site.exports import nbd_uri
 from srshell.site.host import Site
+from srshell.storage.os_disk import OsHandle
 from tests.unit.export import wire
 from tests.unit.export.sockets import Client
 from tests.unit.site.hosting import PARTNERSHIP, Fabric
@@ -136,6 +138,46 @@ async def test_errors_reach_clients_as_numbers(fabric: Fabric) -> None:
     client = await _client(a, "volA")
     (fabric.place / "PoolA" / "volA").unlink()
     assert await _write(client, 0, b"x" * 512) == 5
+    client.close()
+
+
+@pytest.mark.parametrize("replicated", [False, True])
+@pytest.mark.parametrize("in_memory", [False, True])
+async def test_a_read_shows_what_was_written_wherever_it_is_found(
+    fabric: Fabric, replicated: bool, in_memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once if it is in memory, through the threads of the disk if not, or if it is much."""
+
+    def cached(handle: OsHandle, length: int, offset: int) -> bytearray | None:
+        return bytearray(handle.pread(length, offset)) if in_memory else None
+
+    monkeypatch.setattr(OsHandle, "pread_cached", cached)
+    site = (await fabric.in_sync())[0] if replicated else await fabric.with_volumes("A")
+    await site.export("volA")
+    client = await _client(site, "volA")
+    data = bytes(range(256)) * 2048
+    assert await _read(client, 0, 512) == (0, bytes(512))
+    assert await _write(client, 4096, data) == 0
+    for offset, length in ((4096, 512), (4095, 2), (4096, len(data)), (0, 300 * 1024)):
+        expected = (bytes(4096) + data)[offset : offset + length]
+        assert await _read(client, offset, length) == (0, expected)
+    client.close()
+
+
+async def test_a_disk_that_cannot_be_read_is_told_and_fails_the_replica(
+    fabric: Fabric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client hears EIO; a second read is not tried."""
+
+    def broken(_handle: OsHandle, _length: int, _offset: int) -> bytearray | None:
+        raise OSError(errno.EIO, "unreadable")
+
+    site = (await fabric.in_sync())[0]
+    await site.export("volA")
+    client = await _client(site, "volA")
+    monkeypatch.setattr(OsHandle, "pread_cached", broken)
+    assert await _read(client, 0, 512) == (errno.EIO, b"")
+    assert "EIO" in (await site.replica(PARTNERSHIP)).failure
     client.close()
 
 

@@ -36,6 +36,10 @@ class FaultyHandle:
             length = min(length, self.write_bytes_max)
         return self.real.pread(length, offset)
 
+    def pread_cached(self, length: int, offset: int) -> bytearray | None:
+        self._enter("pread_cached")
+        return self.real.pread_cached(length, offset)
+
     def pwritev(self, buffers: Sequence[Buffer], offset: int) -> int:
         self._enter("pwritev")
         if self.write_bytes_max is None:
