@@ -6,11 +6,8 @@ from typing import Any
 
 import attrs
 import pytest
-from rich.segment import Segment
-from textual._compositor import LayoutUpdate
-from textual.geometry import Offset, Region
+from textual.geometry import Region
 from textual.pilot import Pilot
-from textual.strip import Strip
 
 from srshell.fabric.feed import Frame
 from srshell.model.errors import SrError
@@ -22,7 +19,6 @@ from srshell_tui.page_sheet import PageSheet
 from srshell_tui.paper import Paper
 from srshell_tui.scene import Look, couples
 from srshell_tui.store import Contact
-from srshell_tui.thrift import Painted
 from srshell_tui.wizard import Stage, Wizard, failover
 from srshell_tui.wizard_sheet import WizardSheet
 from tests.tui import gallery, states
@@ -320,26 +316,3 @@ async def test_an_answer_that_is_an_error_is_a_page() -> None:
         await press(pilot)
         assert isinstance(app.screen, PageSheet)
         assert "SR0105" in text_of(app)
-
-
-def test_a_screen_that_is_there_already_is_not_written_again() -> None:
-    """Opening one paints it two or three times; a line of 9600 baud takes seconds for each."""
-    seconds = [0.0]
-    painted = Painted(lambda: seconds[0])
-    place, other = Offset(0, 0), Offset(3, 0)
-
-    def screen(text: str) -> LayoutUpdate:
-        return LayoutUpdate([iter([Strip([Segment(text)])])], Region(0, 0, 80, 1))
-
-    assert not painted.repeats(screen("one"), place)
-    again = screen("one")
-    assert painted.repeats(again, place)
-    assert [list(line) for line in again.strips] == [[Strip([Segment("one")])]]
-    assert not painted.repeats(screen("two"), place)
-    assert not painted.repeats(screen("two"), other)
-    assert not painted.repeats("a part of it", other)
-    assert not painted.repeats(screen("two"), other)
-    seconds[0] = 1.0  # somebody may have wiped the terminal meanwhile
-    assert not painted.repeats(screen("two"), other)
-    painted.forget()
-    assert not painted.repeats(screen("two"), other)

@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import attrs
+from rich.color import ColorSystem
 from rich.console import RenderableType
 from textual import work
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
@@ -175,17 +177,19 @@ class Dashboard(App[int], inherit_bindings=False):
         Textual's writer blocks the whole loop once its queue is full; so nothing is queued behind
         what waits, and the whole screen is painted once the terminal reads again.
         """
-        if renderable is not None and not self._terminal_reads():
+        if renderable is None or self._batch_count or self.is_headless or not self.is_running:
+            super()._display(screen, renderable)
+            return
+        if not self._terminal_reads():
             self.skipped += 1
-            self._painted.forget()
             if not self._owes:
                 self._owes = True
                 self.set_timer(_OWED_SECONDS, self._pay)
             return
-        if renderable is not None and not self._batch_count:
-            if self._painted.repeats(renderable, self.cursor_position):
-                return
-            self.drawn += 1
+        if isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            system = self.console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001
+            renderable = self._painted.thin(renderable, system, self.cursor_position)
+            self.drawn += renderable is not None
         super()._display(screen, renderable)
 
     def on_resize(self) -> None:
@@ -194,11 +198,12 @@ class Dashboard(App[int], inherit_bindings=False):
 
     def _pay(self) -> None:
         """Paint what was left out, now or a little later."""
-        self._owes = not self._terminal_reads()
-        if self._owes:
-            self.set_timer(_OWED_SECONDS, self._pay)
-        else:
+        if self._terminal_reads():
+            self._owes = False
+            self._painted.expect()
             self.refresh()
+        else:
+            self.set_timer(_OWED_SECONDS, self._pay)
 
     def _terminal_reads(self) -> bool:
         """Whether nearly everything that was written has been taken."""
