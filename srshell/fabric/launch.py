@@ -27,8 +27,8 @@ from srshell.fabric.control_http import ControlHttp, OwnerGone
 from srshell.fabric.place import FabricPlace, OwnerLock
 from srshell.model.errors import SrError
 
-#: How long an owner may take until it answers, in seconds: one that ends instead is seen at once, and
-#: one on a machine that is busy with other things is slow, not dead.
+#: How long an owner may take until it answers, in seconds: one that ends instead is seen at once,
+#: and one on a machine that is busy with other things is slow, not dead.
 START_SECONDS = 120.0
 #: How long an owner may take to end with its sites and machines, in seconds.
 STOP_SECONDS = 120.0
