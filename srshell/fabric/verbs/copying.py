@@ -57,12 +57,13 @@ def copies_report(context: Context, view: View) -> CopiesReport:
     shares: dict[str, float] = {}
     for array in snapshot.arrays:
         shares |= copy_shares(view, array.name)
+    rows = (
+        _row(view, partnership, shares)
+        for partnership in snapshot.partnerships
+        if not partnership.torn_down
+    )
     return CopiesReport(
-        tuple(
-            _row(view, partnership, shares)
-            for partnership in snapshot.partnerships
-            if not partnership.torn_down
-        ),
+        tuple(sorted(rows, key=lambda row: row.name)),
         snapshot.copy_bytes_per_second or None,
         untold(context),
     )
