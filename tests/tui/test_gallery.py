@@ -6,12 +6,14 @@ tests.tui.gallery` draws all pictures anew.
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from rich.cells import cell_len
 
 from srshell_tui.screens import DRAW
+from srshell_tui.store import FabricView
 from srshell_tui.text import Tone, to_ascii, width_of
-from tests.tui import gallery
+from tests.tui import gallery, states
 
 PICTURES = gallery.pictures()
 
@@ -74,3 +76,16 @@ def test_wide_characters_are_never_cut_in_half() -> None:
     """Half of a character of two cells would shift the rest of its line."""
     drawing = gallery.screen(gallery.hostile, "events", "80x24")
     assert all(cell_len("".join(t for t, _ in line)) == 80 for line in drawing.lines)
+
+
+@pytest.mark.parametrize("size", ["80x24", "140x40"])
+def test_a_copy_that_shares_a_rate_says_what_it_may_take(size: str) -> None:
+    """Without a rate there is nothing to say."""
+    source, copy = states.COPYING
+    limited = attrs.evolve(source, copy_share_bytes_per_second=12.0 * (1 << 20))
+
+    def view() -> FabricView:
+        return states.view_of(states.picture(limited, copy))
+
+    assert "may take 12 MiB/s" in gallery.screen(view, "group", size).text()
+    assert "may take" not in gallery.screen(gallery.copying, "group", size).text()

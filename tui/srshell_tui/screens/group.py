@@ -165,7 +165,9 @@ def _copy(couple: Couple, width: int) -> list[Line]:
     progress = couple.source.progress
     if progress is None:
         return []
-    return [rule("Copy", width), *copy_lines(progress, width)]
+    most = couple.source.copy_share_bytes_per_second
+    shared = [fit(spans(f"   may take {size(round(most))}/s"), width)] if most else []
+    return [rule("Copy", width), *copy_lines(progress, width), *shared]
 
 
 def _logs(scene: Scene, couple: Couple, width: int) -> list[Line]:
