@@ -10,7 +10,7 @@ from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Nou
 
 _THEMES = ("dark", "light", "ansi", "mono")
 #: The screens that can be looked at and drawn.
-SCREEN_NAMES = ("overview", "group", "volumes", "events", "jobs", "help")
+SCREEN_NAMES = ("overview", "group", "volumes", "events", "jobs", "topology", "help")
 
 SCREENS = (
     CommandSpec(
@@ -54,7 +54,10 @@ SCREENS = (
                 metavar="FILE",
             ),
             option(
-                "--from", "a recording instead of the living fabric", Noun.PLACE, name="recording"
+                "--from",
+                "a recording, or what topology --json printed, instead of the living fabric",
+                Noun.PLACE,
+                name="recording",
             ),
             option("--at", "a moment of the past: 12:01:07, or 5m ago", metavar="TIME"),
             option("--group", "the group that is chosen", Noun.GROUP),

@@ -10,11 +10,14 @@ import pytest
 
 from srshell.model.errors import SrError
 from srshell.model.report import encode
+from srshell_tui import camera, shot
 from srshell_tui.camera import take
+from srshell_tui.options import Options
 from srshell_tui.screens import DRAW
 from srshell_tui.shot import Shot, parse_size, read_recording
-from tests.tui import states
-from tests.tui.steering import OPTIONS
+from srshell_tui.store import FabricView
+from tests.tui import gallery, states, topologies
+from tests.tui.steering import OPTIONS, TableClient
 
 
 @pytest.fixture
@@ -44,6 +47,55 @@ def test_a_picture_is_written_as_text_or_as_svg(recording: Path, tmp_path: Path)
     drawn = svg.read_text(encoding="utf-8")
     assert drawn.startswith("<svg")
     assert "Replicating" in drawn
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """What `srshell topology --json` prints."""
+    path = tmp_path / "report"
+    path.write_bytes(encode(topologies.ready()))
+    return path
+
+
+def test_a_topology_test_is_drawn_from_its_report(report: Path, tmp_path: Path) -> None:
+    """A recording holds no measurements; the report of a test does."""
+    svg = tmp_path / "topology.svg"
+    text = take(Shot("topology", 120, 34), report, None, OPTIONS)
+    assert "✔ READY" in text
+    assert "first copy of 64 GiB" in text
+    assert len(text.splitlines()) == 34
+    take(Shot("topology", 120, 34), report, svg, OPTIONS)
+    assert "READY" in svg.read_text(encoding="utf-8")
+
+
+def test_a_topology_test_is_measured_where_no_report_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The arrays of the group that is meant, as the key would; without a pair it is refused."""
+    views = [gallery.sync(), FabricView()]
+    client = TableClient({"topology": topologies.ready()})
+
+    async def watched(_options: Options) -> FabricView:
+        return views.pop(0)
+
+    monkeypatch.setattr(camera, "watch_living", watched)
+    monkeypatch.setattr(shot, "FabricClient", lambda *_, **__: client)
+    assert "✔ READY" in take(Shot("topology"), None, None, OPTIONS)
+    assert client.asked == [("topology", {"source": "ClusterA", "destination": "ClusterB"})]
+    with pytest.raises(SrError) as refused:
+        take(Shot("topology"), None, None, OPTIONS)
+    assert refused.value.code == "SR0105"
+
+
+def test_no_topology_test_is_found_in_what_is_none(recording: Path, tmp_path: Path) -> None:
+    """Neither in a recording, nor in a moment of the past."""
+    for path in (recording, tmp_path / "none"):
+        with pytest.raises(SrError) as refused:
+            take(Shot("topology"), path, None, OPTIONS)
+        assert refused.value.code == "SR0005"
+    with pytest.raises(SrError) as refused:
+        take(Shot("topology"), None, None, OPTIONS, read_recording(recording))
+    assert refused.value.code == "SR0108"
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path, recording: Path) -> None:

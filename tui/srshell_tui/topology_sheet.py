@@ -44,12 +44,13 @@ class TopologySheet(Sheet, inherit_bindings=False):
         Binding("x", "app.export", show=False),
     ]
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, test: TopologyTest | None = None) -> None:
+        """Measure; with a test that has ended, show that one."""
         super().__init__()
         self.call = call
         given = call.arguments
         seconds = given.get("duration")
-        self.test = TopologyTest(
+        self.test = test or TopologyTest(
             str(given["source"]),
             str(given["destination"]),
             float(seconds) if isinstance(seconds, int | float) else _SECONDS,
@@ -63,7 +64,8 @@ class TopologySheet(Sheet, inherit_bindings=False):
     def on_mount(self) -> None:
         """Begin."""
         super().on_mount()
-        self.measure()
+        if self.test.report is None:
+            self.measure()
 
     @work(exclusive=True, group="topology")
     async def measure(self) -> None:

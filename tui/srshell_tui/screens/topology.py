@@ -30,6 +30,8 @@ _KEYS: tuple[Key, ...] = (
     ("x", "export"), ("esc", "back"),
 )  # fmt: skip
 _LEFT_SHARE = 5, 9
+#: So many cells of a line of figures say what was measured.
+_LABEL = 13
 
 
 @attrs.frozen
@@ -87,7 +89,9 @@ def _rules(report: TopologyReport, width: int) -> list[Line]:
         mark = (f" {RULE_MARKS[row.verdict]} ", RULE_TONES[row.verdict])
         lines.append(fit(spans(mark, f"{row.code} {row.measured}"), width))
         if row.verdict != "holds":
-            lines.append(fit(spans((f"     rule  {row.rule}", Tone.DIM)), width))
+            first, *more = wrap(row.rule, width - 12)
+            lines.append(fit(spans((f"     rule  {first}", Tone.DIM)), width))
+            lines += [fit(spans((f"{'':11}{part}", Tone.DIM)), width) for part in more]
             if row.mend:
                 lines.append(fit(spans("     mend  ", (row.mend, Tone.KEY)), width))
     return lines
@@ -97,7 +101,12 @@ def _measured(report: dict[str, Any], width: int) -> list[Line]:
     """The figures in lines."""
     lines = [rule("Measured", width)]
     for text in measured_lines(report):
-        lines += [fit(spans(f" {part}"), width) for part in wrap(text, width - 2)]
+        label, rest = text[:_LABEL], text[_LABEL:]
+        if not label.endswith(" "):  # a sentence of its own
+            label, rest = "", text
+        for part in wrap(rest, width - len(label) - 2):
+            lines.append(fit(spans(f" {label}{part}"), width))
+            label = " " * len(label)
     return lines
 
 
@@ -108,5 +117,9 @@ def _advice(report: TopologyReport, width: int) -> list[Line]:
         first, *more = wrap(row.text, width - 18)
         lines.append(fit(spans((f" {cell(row.topic, 15)} ", Tone.BOLD), first), width))
         lines += [fit(spans(f"{'':17}{part}"), width) for part in more]
-    lines += [fit(spans((f" not tested: {text}", Tone.DIM)), width) for text in report.not_tested]
+    for text in report.not_tested:
+        label = " not tested: "
+        for part in wrap(text, width - len(label) - 1):
+            lines.append(fit(spans((f"{label}{part}", Tone.DIM)), width))
+            label = " " * len(label)
     return lines
