@@ -156,7 +156,7 @@ async def test_the_next_owner_knows_them_and_tells_a_site_that_forgot(
     async with opener.open() as second:
         expected = CopyPlan(100 * MIB, (terms,))
         told = await second.context.wait_until(
-            lambda: plans(world) == [expected, expected] or None, 30.0
+            lambda: plans(world) == [expected, expected] or None, 120.0
         )
         assert told
         assert (await second.copies()).bytes_per_second_max == 100 * MIB
@@ -172,7 +172,7 @@ async def test_a_site_that_is_down_hears_of_it_later(
     assert plans(world) == [CopyPlan(100 * MIB), CopyPlan()]
     world.start("B")
     context = protected.context
-    assert await context.wait_until(lambda: plans(world)[1] == CopyPlan(100 * MIB) or None, 30.0)
+    assert await context.wait_until(lambda: plans(world)[1] == CopyPlan(100 * MIB) or None, 120.0)
 
 
 # --- what is shown -------------------------------------------------------------------------------
