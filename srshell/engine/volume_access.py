@@ -50,18 +50,18 @@ class VolumeAccess:
         ]
         return _last_of(parts, volume)
 
-    async def clear(self, kind: RecordKind, volume: str, offset: int, length: int) -> int:
-        """Make a range read as zeros (kinds ZERO and TRIM); raises as `write` does."""
+    def clear(self, kind: RecordKind, volume: str, offset: int, length: int) -> Awaitable[int]:
+        """Make a range read as zeros (kinds ZERO and TRIM); else as `begin_write`."""
         index = self.place(volume, offset, length)
         self._check_writable()
         submit, piece_bytes = self._committer().submit, self._core.world.limits.clear_bytes
         if length <= piece_bytes:
-            return await submit(kind, index, offset, length, b"")
+            return submit(kind, index, offset, length, b"")
         parts = [
             submit(kind, index, offset + start, min(piece_bytes, length - start), b"")
             for start in range(0, length, piece_bytes)
         ]
-        return await _last_of(parts, volume)
+        return _last_of(parts, volume)
 
     async def read(self, volume: str, offset: int, length: int) -> bytes:
         """Return the newest acknowledged bytes; never a record that may still be rolled back."""

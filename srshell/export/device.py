@@ -56,6 +56,14 @@ class ReportsDirty(Protocol):
         """Describe the range from ``offset`` on in `DirtyFlag` bits, as ``ranges`` does."""
 
 
+@runtime_checkable
+class ExplainsErrors(Protocol):
+    """A device whose futures raise errors of its own."""
+
+    def explain(self, error: BaseException) -> DeviceError | None:
+        """Return what clients are told instead of ``error``; None: nobody foresaw it."""
+
+
 class BlockDevice(Protocol):
     """A volume as a client sees it.
 
@@ -63,7 +71,7 @@ class BlockDevice(Protocol):
     ``asyncio.Future`` instead, which saves a task per call.  ``write``, ``trim`` and ``zero`` of
     one device all do the one or all do the other, or rule (1) would not hold between them.
 
-    Every call may raise `DeviceError`, at once or when awaited.
+    Every call may raise `DeviceError`, at once or when awaited, or what it can `explain`.
     """
 
     @property
@@ -89,16 +97,16 @@ class BlockDevice(Protocol):
     def read(self, offset: int, length: int) -> Awaitable[Buffer]:
         """Return exactly ``length`` bytes."""
 
-    def write(self, offset: int, data: Buffer, fua: bool) -> Awaitable[None]:
+    def write(self, offset: int, data: Buffer, fua: bool) -> Awaitable[object]:
         """Store ``data``; with ``fua`` it is durable when the call returns."""
 
-    def flush(self) -> Awaitable[None]:
+    def flush(self) -> Awaitable[object]:
         """Return when everything that was answered before this call is durable."""
 
-    def trim(self, offset: int, length: int, fua: bool) -> Awaitable[None]:
+    def trim(self, offset: int, length: int, fua: bool) -> Awaitable[object]:
         """Take note that the range is no longer needed; what it reads as is the device's choice."""
 
-    def zero(self, offset: int, length: int, fua: bool, may_trim: bool) -> Awaitable[None]:
+    def zero(self, offset: int, length: int, fua: bool, may_trim: bool) -> Awaitable[object]:
         """Make the range read as zeros; ``may_trim`` allows its space to be given back."""
 
     def ranges(self, offset: int, length: int) -> Awaitable[Sequence[Range]]:

@@ -21,7 +21,7 @@ from typing import Any, Final, cast
 import attrs
 
 from srshell.codec.checksum import Buffer
-from srshell.export.device import BlockDevice, DeviceError, Range, ReportsDirty
+from srshell.export.device import BlockDevice, DeviceError, ExplainsErrors, Range, ReportsDirty
 from srshell.export.nbd_handshake import Agreement, Exports
 from srshell.export.nbd_numbers import Command, CommandFlag, NbdError, error_from_errno_name
 from srshell.export.nbd_protocol import NbdConnection, Phase
@@ -244,6 +244,8 @@ class NbdSession(asyncio.BufferedProtocol):
             self._fail(request, error)
 
     def _fail(self, request: Request, error: BaseException) -> None:
+        if isinstance(self._device, ExplainsErrors):
+            error = self._device.explain(error) or error
         if isinstance(error, DeviceError):
             code, text = error_from_errno_name(error.errno_name), error.message
         else:

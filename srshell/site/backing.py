@@ -16,6 +16,7 @@ from typing import Final, Protocol
 import attrs
 
 from srshell.codec.checksum import Buffer
+from srshell.codec.log_frame import RecordKind
 from srshell.engine.dirty_map import BLOCK_BYTES
 from srshell.engine.overlay import patch
 from srshell.engine.replica import Replica
@@ -47,7 +48,7 @@ class Backing(Protocol):
     def write(self, offset: int, data: Buffer) -> Awaitable[object]:
         """Store ``data``, which nobody changes any more."""
 
-    async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
+    def zero(self, offset: int, length: int, *, may_trim: bool) -> Awaitable[object]:
         """Make a range read as zeros; without ``may_trim`` its space stays allocated."""
 
     async def ranges(self, offset: int, length: int) -> list[Range]:
@@ -217,12 +218,10 @@ class ReplicaBacking:
         payload = data if isinstance(data, bytes) else bytes(data)
         return self._replica.access.begin_write(self._name, offset, payload)
 
-    async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
+    def zero(self, offset: int, length: int, *, may_trim: bool) -> Awaitable[object]:
         """Log that the range is zero."""
-        if may_trim:
-            await self._replica.trim(self._name, offset, length)
-        else:
-            await self._replica.zero(self._name, offset, length)
+        kind = RecordKind.TRIM if may_trim else RecordKind.ZERO
+        return self._replica.access.clear(kind, self._name, offset, length)
 
     async def ranges(self, offset: int, length: int) -> list[Range]:
         """Tell holes from data: what neither the file nor a record in the log covers is a hole."""

@@ -1,6 +1,7 @@
 """A hosted volume, and an image of a branch, as the NBD server sees them.
 
-Always true: whatever goes wrong below is a `DeviceError`, with a message that the client may show.
+Always true: whatever goes wrong below is a `DeviceError` or can be explained as one, with a message
+that the client may show.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 import errno
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -19,6 +20,8 @@ from srshell.model.errors import SrError
 from srshell.site.backing import with_holes
 from srshell.site.volumes import HostedVolume
 from srshell.storage import BlockFile, StorageError
+
+T = TypeVar("T")
 
 #: More is not copied between two turns of the loop: everybody else would wait for it.
 _AT_ONCE_BYTES_MAX: Final = 256 * 1024
@@ -53,49 +56,39 @@ class ExportedVolume:
     def read(self, offset: int, length: int) -> Awaitable[Buffer]:
         """Read the newest acknowledged data; what is in memory is there at once."""
         if length <= _AT_ONCE_BYTES_MAX:
-            try:
-                data = self._volume.read_cached(offset, length)
-            except (SrError, StorageError) as error:
-                raise _device_error(error) from error
+            data = self._volume.read_cached(offset, length)
             if data is not None:
-                done: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
-                done.set_result(data)
-                return done
-        return self._read_waiting(offset, length)
+                return _done(data)
+        return self._volume.read(offset, length)
 
-    async def _read_waiting(self, offset: int, length: int) -> Buffer:
-        with _device_errors():
-            return await self._volume.read(offset, length)
-
-    async def write(self, offset: int, data: Buffer, fua: bool) -> None:
+    def write(self, offset: int, data: Buffer, fua: bool) -> Awaitable[object]:
         """Store durably, whether ``fua`` asks for it or not."""
-        with _device_errors():
-            await self._volume.write(offset, data)
+        return self._volume.write(offset, data)
 
-    async def flush(self) -> None:
+    def flush(self) -> Awaitable[object]:
         """Return at once: what was answered is durable."""
-        with _device_errors():
-            await self._volume.flush()
+        self._volume.flush()
+        return _done(None)
 
-    async def trim(self, offset: int, length: int, fua: bool) -> None:
+    def trim(self, offset: int, length: int, fua: bool) -> Awaitable[object]:
         """Give space back; the range reads as zeros."""
-        with _device_errors():
-            await self._volume.zero(offset, length, may_trim=True)
+        return self._volume.zero(offset, length, may_trim=True)
 
-    async def zero(self, offset: int, length: int, fua: bool, may_trim: bool) -> None:
+    def zero(self, offset: int, length: int, fua: bool, may_trim: bool) -> Awaitable[object]:
         """Make a range read as zeros."""
-        with _device_errors():
-            await self._volume.zero(offset, length, may_trim=may_trim)
+        return self._volume.zero(offset, length, may_trim=may_trim)
 
-    async def ranges(self, offset: int, length: int) -> Sequence[Range]:
+    def ranges(self, offset: int, length: int) -> Awaitable[Sequence[Range]]:
         """Tell holes from data where that is known."""
-        with _device_errors():
-            return await self._volume.ranges(offset, length)
+        return self._volume.ranges(offset, length)
 
-    async def dirty_ranges(self, offset: int, length: int) -> Sequence[Range]:
+    def dirty_ranges(self, offset: int, length: int) -> Awaitable[Sequence[Range]]:
         """Tell what the other side may lack."""
-        with _device_errors():
-            return await self._volume.dirty_ranges(offset, length)
+        return self._volume.dirty_ranges(offset, length)
+
+    def explain(self, error: BaseException) -> DeviceError | None:
+        """Tell clients by number and sentence what volumes raise."""
+        return _device_error(error) if isinstance(error, (SrError, StorageError)) else None
 
 
 @attrs.define(eq=False)
@@ -109,11 +102,7 @@ class ExportedCopy(ExportedVolume):
 
     def read(self, offset: int, length: int) -> Awaitable[Buffer]:
         """Read what can never be rolled back."""
-        return self._read_settled(offset, length)
-
-    async def _read_settled(self, offset: int, length: int) -> Buffer:
-        with _device_errors():
-            return await self._volume.read_settled(offset, length)
+        return self._volume.read_settled(offset, length)
 
 
 @attrs.define(eq=False)
@@ -159,6 +148,12 @@ class ExportedImage:
     async def close(self) -> None:
         """Close the file; nothing is under way."""
         await self._file.close()
+
+
+def _done(result: T) -> asyncio.Future[T]:
+    done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    done.set_result(result)
+    return done
 
 
 @contextmanager

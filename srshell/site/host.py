@@ -314,7 +314,7 @@ class Site(BranchVerbs, MeasureVerbs, CopyVerbs):
 
     async def flush(self, volume: str) -> None:
         """See `SiteApi.flush`."""
-        await self._store.volume(volume).flush()
+        self._store.volume(volume).flush()
 
     async def trim(self, volume: str, offset: int, length: int) -> None:
         """See `SiteApi.trim`."""

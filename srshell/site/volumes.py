@@ -103,17 +103,21 @@ class HostedVolume:
             return None
         return self._backing.read_cached(offset, length)
 
-    async def write(self, offset: int, data: Buffer) -> None:
-        """Store ``data`` durably."""
+    def write(self, offset: int, data: Buffer) -> Awaitable[object]:
+        """Store ``data`` durably; a future if the backing has one, and the write has begun."""
         self._check_range(offset, len(data))
-        await self._run(lambda backing: backing.write(offset, data))
+        if self._backing is None or self._turn.locked():
+            return self._run(lambda backing: backing.write(offset, data))
+        return self._counted(self._backing.write(offset, data))
 
-    async def zero(self, offset: int, length: int, *, may_trim: bool) -> None:
-        """Make a range read as zeros, durably."""
+    def zero(self, offset: int, length: int, *, may_trim: bool) -> Awaitable[object]:
+        """Make a range read as zeros, durably; else as `write`."""
         self._check_range(offset, length)
-        await self._run(lambda backing: backing.zero(offset, length, may_trim=may_trim))
+        if self._backing is None or self._turn.locked():
+            return self._run(lambda backing: backing.zero(offset, length, may_trim=may_trim))
+        return self._counted(self._backing.zero(offset, length, may_trim=may_trim))
 
-    async def flush(self) -> None:
+    def flush(self) -> None:
         """Return when all that was answered is durable: at once, for every answer waited for it."""
 
     async def ranges(self, offset: int, length: int) -> list[Range]:
@@ -175,9 +179,26 @@ class HostedVolume:
         try:
             return await call(backing)
         finally:
-            self._users -= 1
-            if not self._users:
-                self._idle.set()
+            self._ended(None)
+
+    def _counted(self, call: Awaitable[T]) -> Awaitable[T]:
+        """Count a call that has begun among those under way, until it ends."""
+        self._users += 1
+        if asyncio.isfuture(call):
+            call.add_done_callback(self._ended)
+            return call
+        return self._to_its_end(call)
+
+    async def _to_its_end(self, call: Awaitable[T]) -> T:
+        try:
+            return await call
+        finally:
+            self._ended(None)
+
+    def _ended(self, _: object) -> None:
+        self._users -= 1
+        if not self._users:
+            self._idle.set()
 
     async def _open(self) -> PlainBacking:
         disk = Disk(self._raw, self.pool.executor)

@@ -167,6 +167,30 @@ class RefusingDevice(MemoryDevice):
         raise DeviceError("EROFS", "this side is secondary")
 
 
+@attrs.define(eq=False)
+class ExplainingDevice(FutureDevice):
+    """Raises what it finds, and knows what that means."""
+
+    def explain(self, error: BaseException) -> DeviceError | None:
+        return DeviceError("ENOSPC", "no room") if isinstance(error, LookupError) else None
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(KeyError("room"), wire.ENOSPC), (ValueError(), wire.EIO), (DeviceError("EROFS"), wire.EPERM)],
+)
+async def test_what_a_device_can_explain_is_told(
+    tmp_path: Path, error: Exception, code: int
+) -> None:
+    device = ExplainingDevice()
+    async with serving(tmp_path, device) as at:
+        client = await at.client()
+        client.send(wire.write(0, b"x"))
+        await grown(device.futures, 1)
+        device.futures[0].set_exception(error)
+        assert await client.simple_reply() == (7, code)
+
+
 async def test_a_refusal_without_waiting_is_told_too(tmp_path: Path) -> None:
     async with serving(tmp_path, RefusingDevice()) as at:
         client = await at.client(structured=True)

@@ -6,8 +6,10 @@ import errno
 import pytest
 
 from srshell.model.errors import SrError
+from srshell.site.devices import ExportedVolume
 from srshell.site.exports import nbd_uri
 from srshell.site.host import Site
+from srshell.storage import StorageError
 from srshell.storage.os_disk import OsHandle
 from tests.unit.export import wire
 from tests.unit.export.sockets import Client
@@ -129,6 +131,39 @@ async def test_every_request_of_a_client_is_carried_out(fabric: Fabric, replicat
         assert await client.simple_reply() == (7, 0)
     assert await site.read("volA", 0, 16384) == b"x" * 4096 + bytes(12288)
     client.close()
+
+
+async def test_what_arrives_together_is_done_in_order(fabric: Fabric) -> None:
+    """Also if some of it is trimmed."""
+    site = (await fabric.in_sync())[0]
+    await site.export("volA")
+    client = await _client(site, "volA")
+    trim = wire.request(wire.TRIM, 0, 8192)
+    zero = wire.request(wire.WRITE_ZEROES, 4096, 4096)
+    old, new = wire.write(0, b"old" * 4096), wire.write(0, b"new")
+    client.send(old + trim + new + wire.write(4096, b"late") + zero)
+    assert [await client.simple_reply() for _ in range(5)] == [(7, 0)] * 5
+    data = await site.read("volA", 0, 12288)
+    assert data == b"new" + bytes(8189) + (b"old" * 4096)[8192:]
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (SrError.make("SR9224", volume="v", reason="r"), "EPERM"),
+        (SrError.make("SR9220", operation="write", file="f"), "EIO"),
+        (StorageError("write", "f", "ENOSPC"), "ENOSPC"),
+        (StorageError("read", "f", "SHORT_READ"), "EIO"),
+        (ValueError(), None),
+    ],
+)
+async def test_errors_of_volumes_have_numbers(
+    fabric: Fabric, error: Exception, name: str | None
+) -> None:
+    site = await fabric.with_volumes("A")
+    told = ExportedVolume(site._store.volume("volA"), read_only=False).explain(error)
+    assert (told and told.errno_name) == name
 
 
 async def test_errors_reach_clients_as_numbers(fabric: Fabric) -> None:

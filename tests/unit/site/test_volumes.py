@@ -1,11 +1,13 @@
 """Volumes are made whole, used safely, and removed completely."""
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 
 import attrs
 import pytest
 
+from srshell.codec.checksum import Buffer
 from srshell.model.errors import SrError
 from srshell.site import labels
 from srshell.site.api import SiteVolume
@@ -283,6 +285,34 @@ async def test_a_volume_changes_hands_only_while_nobody_uses_it(fabric: Fabric) 
         await late
     await hosted.hand_over(None)
     assert await site.read("vol", 0, 5) == b"early"
+
+
+@attrs.define(eq=False)
+class _FutureBacking(NoBacking):
+    """Answers a write when the test wants it."""
+
+    done: asyncio.Future[None] = attrs.field(factory=asyncio.Future)
+
+    def write(self, offset: int, data: Buffer) -> Awaitable[None]:  # type: ignore[override]
+        return self.done
+
+
+async def test_a_write_that_began_at_once_is_waited_for_too(fabric: Fabric) -> None:
+    """Whoever handed it in may not even have begun to wait."""
+    site = await fabric.with_pool()
+    await site.create_volume(volume())
+    hosted = site._store.volume("vol")
+    backing = _FutureBacking(SrError.make("SR9224", volume="vol", reason="a test"))
+    await hosted.hand_over(backing)
+    write = hosted.write(0, b"x")
+    taking = asyncio.create_task(hosted.hand_over(None))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not taking.done()
+    backing.done.set_result(None)
+    await taking
+    await write
+    assert await site.read("vol", 0, 1) == bytes(1)
 
 
 async def test_a_file_that_was_changed_from_outside_is_a_problem(fabric: Fabric) -> None:
