@@ -38,6 +38,16 @@ def test_a_screen_fills_its_terminal_exactly(name: str) -> None:
     assert all(text.isascii() for line in ascii_lines for text, _ in line)
 
 
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_screen_says_how_to_leave_it(name: str) -> None:
+    """Whatever else does not fit on the last line."""
+    drawing = PICTURES[name]()
+    keys = {text for text, tone in drawing.lines[-1] if tone is Tone.KEY}
+    if not keys:  # too small for more than a sentence
+        keys = set(drawing.text().split())
+    assert keys & {"esc", "q"}, drawing.text()
+
+
 def test_there_is_a_picture_for_every_file_and_for_every_screen() -> None:
     """No agreed picture outlives its screen, and no screen goes without."""
     assert {path.stem for path in gallery.GOLDEN.glob("*.txt")} == set(PICTURES)

@@ -43,6 +43,8 @@ def server() -> Iterator[SshServer]:
         yield made
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)  # eight processes of ours start one after another
 @needs.tools("sshd", "ssh", "ssh-keygen")
 def test_a_copy_and_a_failover_outlive_the_sessions_that_watched(
     tmp_path: Path, server: SshServer

@@ -101,3 +101,11 @@ def test_a_line_that_cannot_be_read_is_no_wizard() -> None:
     """The error is that of the shell."""
     with pytest.raises(SrError):
         wizards.of_line("failover")
+
+
+def test_volumes_that_are_to_be_made_have_names_that_are_free() -> None:
+    """All four with the same number, so that the plan is not refused for what nobody typed."""
+    pools = ["ClusterA/PoolA", "ClusterB/PoolB"]
+    wizard = wizards.provision_pair(pools, ["PrimaryVol", "RecoveryLogVol2"])
+    names = [question.default for question in wizard.questions if "volume" in question.text]
+    assert names == ["PrimaryVol3", "RecoveryVol3", "PrimaryLogVol3", "RecoveryLogVol3"]

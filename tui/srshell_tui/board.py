@@ -276,7 +276,7 @@ class Board(Sheet, inherit_bindings=False):
         if not pools:
             self.dashboard.say("no array is known yet: :discover, then :pair")
             return
-        self.dashboard.open_wizard(wizards.provision_pair(pools))
+        self.dashboard.open_wizard(wizards.provision_pair(pools, view.volumes))
 
     def action_about(self, verb: str) -> None:
         """A command that changes nothing, about the replication that is shown or chosen."""

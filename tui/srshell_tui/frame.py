@@ -82,16 +82,25 @@ def top(scene: Scene, path: Sequence[str], *more: Piece) -> Line:
 
 
 def keys_line(keys: Sequence[Key], width: int) -> Line:
-    """The last line: what can be pressed, as far as it fits."""
-    found: list[Piece] = [" "]
-    used = 1
-    for key, meaning in keys:
-        needed = len(key) + len(meaning) + 3
-        if used + needed > width:
+    """The last line: what can be pressed, as far as it fits; the way out always does."""
+    way_out = [key for key in keys if key[0] == "esc"] or [key for key in keys if key[0] == "q"]
+    others = [key for key in keys if key not in way_out]
+    left = width - 1 - sum(_key_width(key) for key in way_out)
+    shown: list[Key] = []
+    for key in others:
+        left -= _key_width(key)
+        if left < 0:
             break
-        found += [(key, Tone.KEY), f" {meaning}  "]
-        used += needed
+        shown.append(key)
+    found: list[Piece] = [" "]
+    for name, meaning in (*shown, *way_out):
+        found += [(name, Tone.KEY), f" {meaning}  "]
     return fit(spans(*found), width)
+
+
+def _key_width(key: Key) -> int:
+    """The cells that a key takes in the last line."""
+    return sum(len(part) for part in key) + 3
 
 
 def message_line(scene: Scene) -> Line:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
 import attrs
@@ -235,16 +235,20 @@ def teardown(couple: Couple) -> Wizard:
     )  # fmt: skip
 
 
-def provision_pair(pools: Sequence[str]) -> Wizard:
-    """Make equal volumes on both arrays of a pair."""
+def provision_pair(pools: Sequence[str], taken: Collection[str] = ()) -> Wizard:
+    """Make equal volumes on both arrays of a pair, by names that are not taken."""
+    stems = ("PrimaryVol", "RecoveryVol", "PrimaryLogVol", "RecoveryLogVol")
+    ends = ("", *(str(number) for number in range(2, len(taken) + 3)))
+    end = next(end for end in ends if not any(f"{stem}{end}" in taken for stem in stems))
+    source, destination, source_log, destination_log = (f"{stem}{end}" for stem in stems)
     east = pools[0] if pools else ""
     west = next((pool for pool in pools if pool.split("/")[0] != east.split("/")[0]), "")
     questions = (
-        Question("source volume", "provision {}", "PrimaryVol"),
-        Question("destination volume", "{}", "RecoveryVol"),
+        Question("source volume", "provision {}", source),
+        Question("destination volume", "{}", destination),
         Question("size of each", "--size {}", "1G"),
-        Question("source log volume", "--logs {}", "PrimaryLogVol"),
-        Question("destination log volume", "{}", "RecoveryLogVol"),
+        Question("source log volume", "--logs {}", source_log),
+        Question("destination log volume", "{}", destination_log),
         Question("size of each log", "--log-size {}", "64M"),
         Question("source pool, as ARRAY/POOL", "--on {}", east),
         Question("destination pool, as ARRAY/POOL", "{}", west),

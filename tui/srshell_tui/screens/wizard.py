@@ -113,7 +113,8 @@ def _questions(wizard: Wizard, width: int) -> list[Line]:
         lines.append(fit(spans((f"{mark}{cell(question.text, 34)} {value}", tone)), width))
     if wizard.problem:
         lines.append(fit(spans((f" {wizard.problem}", Tone.ERROR)), width))
-    return lines
+    hint = " change what stands on the last line, or leave it; ⏎ takes it, esc cancels"
+    return [*lines, fit((), width), fit(spans((hint, Tone.DIM)), width)]
 
 
 def _plan(wizard: Wizard, width: int) -> tuple[list[Line], int | None]:
