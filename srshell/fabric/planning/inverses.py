@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from srshell.fabric.snapshot import Snapshot, View
+from srshell.model.geometry import format_exact
 from srshell.model.states import ReplicationState
 
 #: The commands that undo another, in the order in which they are typed.
@@ -79,10 +80,26 @@ def _remove_group(arguments: Arguments, before: View, _after: View) -> Back:
 
 
 def _set_policy(arguments: Arguments, before: View, _after: View) -> Back:
-    if arguments.get("on_peer_loss") is None:
+    if arguments.get("verify_every_hours") is not None:
         return None
     group = before.snapshot.group(arguments["group"])
-    return (_line("group", "set", group.name, "--on-peer-loss", group.on_peer_loss.value),)
+    partnership = before.snapshot.partnership_of(group.name)
+    words: list[object] = []
+    if arguments.get("on_peer_loss") is not None:
+        words += ["--on-peer-loss", group.on_peer_loss.value]
+    if partnership is not None and arguments.get("copy_rate") is not None:
+        words += ["--copy-rate", _rate(partnership.copy_bytes_per_second)]
+    if partnership is not None and arguments.get("copy_priority") is not None:
+        words += ["--copy-priority", partnership.copy_priority]
+    return (_line("group", "set", group.name, *words),)
+
+
+def _set_copy_rate(_arguments: Arguments, before: View, _after: View) -> Back:
+    return (_line("copies", "set", _rate(before.snapshot.copy_bytes_per_second)),)
+
+
+def _rate(bytes_per_second: int) -> str:
+    return format_exact(bytes_per_second) if bytes_per_second else "unlimited"
 
 
 def _enable(arguments: Arguments, _before: View, _after: View) -> Back:
@@ -174,6 +191,7 @@ _WAYS: Final[dict[str, Callable[[Arguments, View, View], Back]]] = {
     "create_group": _create_group,
     "remove_group": _remove_group,
     "set_policy": _set_policy,
+    "set_copy_rate": _set_copy_rate,
     "enable": _enable,
     "teardown": _teardown,
     "prepare": _prepare,

@@ -14,8 +14,8 @@ from srshell.fabric.commands import COMMANDS, FAMILIES, find_command
 from srshell.fabric.verb import VERBS
 from srshell.model.codes import CODES, ErrorCode
 
-#: Verbs without a command of their own: one form of another command, or of Python alone.
-_WITHOUT_COMMAND = {"provision_pair"}
+#: Verbs without a command of their own: forms of another command (provision, apply).
+_WITHOUT_COMMAND = {"provision_pair", "run_plan"}
 
 
 def test_every_verb_has_a_command() -> None:

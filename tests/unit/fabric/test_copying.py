@@ -125,6 +125,21 @@ async def test_a_plan_changes_nothing(protected: FabricSession, world: FakeWorld
     assert plans(world) == [CopyPlan(), CopyPlan()]
 
 
+async def test_a_plan_names_the_way_back(protected: FabricSession) -> None:
+    plan = await protected.plan("set_copy_rate", rate="100M")
+    assert plan.inverse == ("srshell copies set unlimited",)
+    await protected.set_copy_rate("100M")
+    plan = await protected.plan("set_copy_rate", rate="unlimited")
+    assert plan.inverse == ("srshell copies set 100M",)
+    await protected.set_policy("PriRG", copy_rate="50M")
+    wanted = {"group": "PriRG", "on_peer_loss": "io-error", "copy_rate": "1G", "copy_priority": 3}
+    plan = await protected.plan("set_policy", **wanted)
+    back = "--on-peer-loss continue --copy-rate 50M --copy-priority 10"
+    assert plan.inverse == (f"srshell group set PriRG {back}",)
+    plan = await protected.plan("set_policy", group="PriRG", copy_rate="1G", verify_every_hours=1)
+    assert plan.inverse is None
+
+
 async def test_terms_hold_for_both_sides_of_a_group(
     protected: FabricSession, world: FakeWorld
 ) -> None:
