@@ -24,7 +24,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "PairsReport", "PoolsReport", "ProvisionReport", "VolumesReport",
     ),
     "srshell.model.report.groups": (
-        "EnableReport", "GroupReport", "GroupStatus", "GroupsReport", "RefreshReport",
+        "CopiesReport", "EnableReport", "GroupReport", "GroupStatus", "GroupsReport", "RefreshReport",
         "StatusReport", "VmRow",
     ),
     "srshell.model.report.labs": (
