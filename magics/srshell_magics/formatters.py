@@ -24,8 +24,8 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "PairsReport", "PoolsReport", "ProvisionReport", "VolumesReport",
     ),
     "srshell.model.report.groups": (
-        "CopiesReport", "EnableReport", "GroupReport", "GroupStatus", "GroupsReport", "RefreshReport",
-        "StatusReport", "VmRow",
+        "CopiesReport", "EnableReport", "GroupReport", "GroupStatus", "GroupsReport",
+        "RefreshReport", "StatusReport", "VmRow",
     ),
     "srshell.model.report.labs": (
         "LabCheckReport", "LabGradesReport", "LabNote", "LabReport", "LabsReport",
