@@ -9,6 +9,7 @@ Always true:
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shlex
@@ -96,10 +97,11 @@ class SshServer:
 
     folder: Path
     port: int
+    _numbers: Iterator[int] = attrs.field(factory=itertools.count, init=False)
 
     def run(self, *words: str) -> Session:
         """Run a program in a session of its own."""
-        pid_file = self.folder / f"pid{len(list(self.folder.glob('pid*')))}"
+        pid_file = self.folder / f"pid{next(self._numbers)}"
         inner = f"echo $$ >{shlex.quote(str(pid_file))}; exec {shlex.join(words)}"
         process: pexpect.spawn[bytes] = pexpect.spawn(
             str(needs.find("ssh")),

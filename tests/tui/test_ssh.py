@@ -121,6 +121,7 @@ def protect(client: SyncFabric, place: Path) -> None:
 def hang_up(*, dropped: Session, logged_out: Session) -> None:
     """End both sessions; their dashboards end with them."""
     programs = {session.pid: session for session in (dropped, logged_out)}
+    assert len(programs) == 2, "each session has a program of its own"
     for pid in programs:
         standing = Standing.of(pid)
         assert standing is not None
