@@ -111,6 +111,19 @@ def test_points_are_earned_once_and_hints_cost_theirs(student: Student) -> None:
     assert student.check(2).checks[0].verdict == "failed"
 
 
+def test_each_notebook_that_nbgrader_grades_begins_anew(
+    student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the second student of a home would get the points of the first."""
+    student.answer("word", "right")
+    assert student.check(1).points == 2
+    student.start("paper", 1)
+    assert student.check(1).points == 2
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    student.start("paper", 1)
+    assert student.check(1).points == 0
+
+
 def test_a_task_that_a_reset_gives_earns_nothing(student: Student) -> None:
     student.answer("word", "right")
     report = student.reset(2)
