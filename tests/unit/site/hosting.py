@@ -68,6 +68,7 @@ class Fabric:
 
     place: Path
     sites: dict[str, Site] = attrs.field(factory=dict)
+    limits: Limits = QUICK
 
     def settings(self, array: str = "A") -> SiteSettings:
         return SiteSettings(
@@ -75,7 +76,7 @@ class Fabric:
             fabric=IDENTITY,
             directory=self.place / "sites" / array,
             run_directory=run_directory(self.place),
-            limits=QUICK,
+            limits=self.limits,
         )
 
     async def open(

@@ -12,7 +12,7 @@ import pytest
 from srshell.engine.prefixes import Prefixes
 from srshell.model.errors import SrError
 from srshell.site.host import Site
-from tests.unit.site.hosting import MIB, PARTNERSHIP, Fabric, reported
+from tests.unit.site.hosting import MIB, PARTNERSHIP, QUICK, Fabric, reported
 
 BLOCK = 4096
 VOLUME_BYTES = 8 * MIB
@@ -43,6 +43,8 @@ class Story:
 
 async def story(fabric: Fabric) -> Story:
     """Write, copy both sides, and write more."""
+    # A link that is lost begins a segment of the log that neither superblock may list.
+    fabric.limits = attrs.evolve(QUICK, peer_timeout_seconds=60.0)
     a, b = await fabric.in_sync()
     dice = random.Random(7)
     await a.write("volA", 0, dice.randbytes(64 * BLOCK))
