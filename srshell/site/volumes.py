@@ -181,19 +181,12 @@ class HostedVolume:
         finally:
             self._ended(None)
 
-    def _counted(self, call: Awaitable[T]) -> Awaitable[T]:
-        """Count a call that has begun among those under way, until it ends."""
+    def _counted(self, call: Awaitable[T]) -> asyncio.Future[T]:
+        """Count a call among those under way until it ends, be it before its first step."""
         self._users += 1
-        if asyncio.isfuture(call):
-            call.add_done_callback(self._ended)
-            return call
-        return self._to_its_end(call)
-
-    async def _to_its_end(self, call: Awaitable[T]) -> T:
-        try:
-            return await call
-        finally:
-            self._ended(None)
+        under_way = asyncio.ensure_future(call)
+        under_way.add_done_callback(self._ended)
+        return under_way
 
     def _ended(self, _: object) -> None:
         self._users -= 1
