@@ -387,6 +387,9 @@ def _flow(core: Core, decision: Decision) -> Flow | None:
 def _reason(decision: Decision, mine: Standing, theirs: Standing) -> str:
     if decision.reason:
         return decision.reason
-    return (
-        f"{decision.relation.value}: this side is {mine.role.value}, the peer {theirs.role.value}"
-    )
+    if decision.relation is Relation.EQUAL:
+        return f"equal: this side is {mine.role.value}, the peer {theirs.role.value}"
+    # As after a power cut when the primary's disk had not kept what it said was durable.
+    leads = decision.relation is Relation.SOURCE
+    ahead, behind = ("this side", "its peer") if leads else ("the peer", "this side")
+    return f"{ahead} is secondary and has what {behind} lacks: fail over to {ahead}"

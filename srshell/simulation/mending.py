@@ -11,7 +11,7 @@ from __future__ import annotations
 from random import Random
 
 from srshell.model.errors import SrError
-from srshell.model.replica import Flow, ReplicaData, ReplicaRole
+from srshell.model.replica import Flow, LinkState, ReplicaData, ReplicaRole
 from srshell.replication.source import Phase
 from srshell.simulation.cluster import NAMES, Site, SiteDown
 from srshell.simulation.person import Person
@@ -78,9 +78,19 @@ class Mender:
         elif len(primaries) == 2:
             await self._end_split()
         else:
-            replica = primaries[0].replica
-            if replica is not None and replica.core.superblock.suspended:
-                await primaries[0].ask(replica.resume)
+            await self._resume(primaries[0])
+
+    async def _resume(self, primary: Site) -> None:
+        """Let the primary go on with its peer, or the peer without it."""
+        replica = primary.replica
+        if replica is None:
+            return
+        if replica.core.superblock.suspended:
+            await primary.ask(replica.resume)
+        elif replica.peer_link.state is LinkState.REFUSED and not self.person.atlas.trusts(primary):
+            # Its log lost what both had acknowledged, and the peer's does not reach back so far.
+            self.cluster.loop.reached("mender: fails over to the peer that is ahead")
+            await self.person.promote_by_force(primary.peer)
 
     async def _end_tear_down(self) -> None:
         """Go on where a tear-down was interrupted."""

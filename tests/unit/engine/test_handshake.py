@@ -10,6 +10,7 @@ import pytest
 from srshell.codec.messages import PROTOCOL, Bye, Hello, Message, Refused, Verdict
 from srshell.engine.standing import standing
 from srshell.model.replica import Flow, LinkState, OnPeerLoss, ReplicaData, ReplicaRole
+from srshell.replication.decide import UNKNOWN_LSN
 from srshell.replication.source import Phase
 from srshell.transport.link import Link, LinkClosed
 from tests.unit.engine.sides import BLOCK, LIMITS, PARTNERSHIP, REPLICAS, Side, Sides, on_sides
@@ -108,6 +109,32 @@ def test_two_sides_that_conclude_differently_do_not_work_together() -> None:
         await played(pair, script)
         assert pair.a.report.link is LinkState.REFUSED
         assert "disagree" in pair.a.report.link_reason
+
+    on_sides(test)
+
+
+def test_a_primary_whose_disk_lost_what_both_had_acknowledged_names_the_way_out() -> None:
+    """The peer has it in its volumes, and no longer in its log: no rule lets it lead by itself."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+
+        async def script(link: Link, hello: Hello) -> None:
+            lsn = hello.standing.tail_lsn
+            ahead = attrs.evolve(
+                hello.standing,
+                replica=REPLICAS["B"],
+                role=ReplicaRole.SECONDARY,
+                tail_lsn=lsn + 1,
+                log_first_lsn=lsn + 2,
+                marked_from_lsn=UNKNOWN_LSN,
+            )
+            link.send(hello_of(hello, standing=ahead))
+            link.send(Verdict("source", "checksum", lsn))
+
+        await played(pair, script)
+        assert pair.a.report.link is LinkState.REFUSED
+        assert "has what this side lacks: fail over to the peer" in pair.a.report.link_reason
 
     on_sides(test)
 
