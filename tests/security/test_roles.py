@@ -27,7 +27,7 @@ VIEWER: Final = frozenset(
     {
         "arrays", "branch", "branches", "events", "explain", "group", "groups", "info", "job",
         "jobs", "pairs", "pools", "status", "vms", "volumes", "wait", "why",
-        "drawing", "drill", "lag", "trace_write",
+        "copies", "drawing", "drill", "lag", "trace_write",
     }
 )  # fmt: skip
 OPERATOR: Final = frozenset(
