@@ -129,7 +129,11 @@ async def while_copying_marked_blocks(folder: Path) -> None:
             await alone(pair, load)
             # More than the log holds: records alone cannot bring the peer in step any more.
             await pair.fill(20 * MIB)
+            # Slow before it meets its peer: a quick disk has all of it in an instant.
+            await pair.suffer("A", FaultKind.LINK_DOWN, _LONG_SECONDS)
             await pair.bring_back("B")
+            await pair.suffer("B", FaultKind.SLOW_DISK, _LONG_SECONDS)
+            await pair.suffer("A", FaultKind.LINK_DOWN, 0)
             for victims in VICTIMS.values():
                 await slow_copy(pair, Flow.BITMAP_COPY)
                 await kill_and_stay_slow(pair, victims)
