@@ -13,6 +13,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 ResultT = TypeVar("ResultT")
@@ -67,9 +68,12 @@ class LoopThread:
     """An event loop in a thread of its own, for those who cannot await."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, name="srshell-loop", daemon=True)
+        # Made in its thread, where no interrupt hits: one that is half made complains for ever.
+        made: Future[asyncio.AbstractEventLoop] = Future()
+        serve = partial(self._serve, made)
+        self._thread = threading.Thread(target=serve, name="srshell-loop", daemon=True)
         self._thread.start()
+        self._loop = made.result()
 
     def run(self, coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Run a coroutine on the loop and wait for it; an interrupt cancels it there."""
@@ -86,14 +90,21 @@ class LoopThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=5.0)
 
-    def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    @staticmethod
+    def _serve(made: Future[asyncio.AbstractEventLoop]) -> None:
         try:
-            self._loop.run_forever()
+            loop = asyncio.new_event_loop()
+        except OSError as error:  # no descriptors are left
+            made.set_exception(error)
+            return
+        asyncio.set_event_loop(loop)
+        made.set_result(loop)
+        try:
+            loop.run_forever()
         finally:
-            left = asyncio.all_tasks(self._loop)
+            left = asyncio.all_tasks(loop)
             for task in left:
                 task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()

@@ -145,3 +145,14 @@ def test_what_still_runs_on_a_loop_that_is_closed_is_cancelled() -> None:
     loop.run(begin())
     loop.close()
     assert ended.is_set()
+
+
+def test_a_loop_that_cannot_be_made_is_an_error_and_no_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(asyncio, "new_event_loop", fail)
+    with pytest.raises(OSError, match="Too many"):
+        LoopThread()
