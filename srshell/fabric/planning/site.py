@@ -137,7 +137,7 @@ class CopiedSite(CopiedBranches):
         site = self._site
         found = site.find(spec.partnership)
         if found is None:
-            found = _made(spec)
+            found = blank_report(spec)
             site.put(found)
             self._world.settle(spec.partnership)
         return found
@@ -281,8 +281,8 @@ def _not_here(what: str) -> SrError:
     return SrError.make("SR0108", facts=f"{what} has no place in a plan", option="plan")
 
 
-def _made(spec: ReplicaSpec) -> ReplicaReport:
-    """A side that was made and not started."""
+def blank_report(spec: ReplicaSpec) -> ReplicaReport:
+    """What a side says of itself that was made and not started."""
     source = spec.role is ReplicaRole.PRIMARY
     return ReplicaReport(
         partnership=spec.partnership,

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from srshell.fabric.planning.site import blank_report
 from srshell.model.copying import CopyPlan
 from srshell.model.errors import SrError
 from srshell.model.inventory import Candidate, PoolKind
@@ -17,7 +18,6 @@ from srshell.model.replica import (
     ReplicaReport,
     ReplicaRole,
     ReplicaSpec,
-    VolumeLayout,
 )
 from srshell.model.report import NbdExport
 from srshell.model.verification import VERIFY_ALL, Compared, VerifyOrder
@@ -34,45 +34,6 @@ from srshell.site.api import (
 )
 from tests.unit.fabric.fake_branch import branch_of
 from tests.unit.fabric.fake_world import GIB, FakeSite
-
-
-def blank_report(spec: ReplicaSpec) -> ReplicaReport:
-    """A side that was made and not started."""
-    return ReplicaReport(
-        partnership=spec.partnership,
-        group=spec.group,
-        peer_group=spec.peer_group,
-        array=spec.array,
-        peer_array=spec.peer_array,
-        as_of=0.0,
-        role=spec.role,
-        data=ReplicaData.CONSISTENT if spec.role is ReplicaRole.PRIMARY else ReplicaData.BLANK,
-        link=LinkState.OFF,
-        link_reason="",
-        flow=Flow.IDLE,
-        epoch=1,
-        last_lsn=0,
-        durable_lsn=0,
-        acked_lsn=0,
-        confirmed_lsn=0,
-        applied_lsn=0,
-        checkpoint_lsn=0,
-        log_bytes=spec.log_bytes,
-        log_bytes_free=spec.log_bytes,
-        log_path=spec.log_path,
-        on_peer_loss=spec.on_peer_loss,
-        alone=False,
-        peer_may_ack_alone=False,
-        unclean=False,
-        started=False,
-        suspended=False,
-        torn_down=False,
-        sealed=False,
-        writable=spec.role is ReplicaRole.PRIMARY,
-        volumes=tuple(
-            VolumeLayout(v.name, v.path, v.size_bytes, v.block_bytes, 0, 1) for v in spec.volumes
-        ),
-    )
 
 
 class FakeApi:
