@@ -69,6 +69,8 @@ class PeerLink:
         self._settling: asyncio.TimerHandle | None = None
         self._losses: deque[float] = deque(maxlen=2)
         self.sessions = 0
+        self.resyncs_total = 0
+        self.resync: Flow | None = None
         self._copied_bytes = 0
 
     @property
@@ -233,6 +235,8 @@ class PeerLink:
         event = machine.LinkUp(start_lsn, copier is not None, lag_bytes, settled=settled)
         if agreement.decision.amount is Amount.LOG and lag_bytes and core.source.alone:
             self.flow = Flow.LOG_REPLAY
+        if self.flow not in {None, Flow.INITIAL_COPY}:
+            self.resyncs_total, self.resync = self.resyncs_total + 1, self.flow
         self._carry_out(core.source.handle(event))
         self._committer().poke()
         try:

@@ -82,6 +82,8 @@ def report_of(replica: Replica) -> ReplicaReport:
         written_bytes_total=replica.committer.written_bytes_total,
         copied_bytes_total=link.copied_bytes_total,
         log_frames_total=replica.committer.frames_total,
+        resyncs_total=link.resyncs_total,
+        resync=link.resync,
         latency=core.meters.legs(now_ns),
         rates=core.meters.rate.rates(now_ns),
     )

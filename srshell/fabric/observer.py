@@ -4,6 +4,7 @@ Always true:
 
 (1) What is told was seen: a change between two looks is told once, with the word before and after.
 (2) The first look after the owner started only remembers; it tells nothing.
+(3) A resync that was over between two looks is told, too, before the word that came after it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Observer:
         self._context = context
         self._words: dict[str, ReplicationState] = {}
         self._copies: dict[str, _Copy] = {}
+        self._resyncs: dict[str, int] = {}
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -54,7 +56,12 @@ class Observer:
             before = self._words.get(group.name)
             self._words[group.name] = word
             self._watch_copy(view, group.name)
-            if before is not None and before is not word:
+            resync = self._new_resync(view, group.name)
+            if before is None:
+                continue
+            if resync is not None and word is not _S.RESYNCHRONIZING:
+                self._tell_resync(group.name, resync, f"{before.value} > {word.value}")
+            if before is not word:
                 self._tell(view, group.name, before, word)
         for partnership in view.snapshot.partnerships:
             # While roles change, what the sites said last is older than the change.
@@ -104,10 +111,23 @@ class Observer:
             journal.say("SR8004", group, path, array=array, peer=other)
         elif word is _S.RESYNCHRONIZING:
             report = view.report(group)
-            if report is not None and report.flow is not Flow.LOG_REPLAY:
-                journal.say("SR5203", group, path, group=group)
-            else:
-                journal.note("info", group, "SR5202", f"{group} catches up from the log: {path}")
+            self._tell_resync(group, report.flow if report else Flow.LOG_REPLAY, path)
+
+    def _new_resync(self, view: View, group: str) -> Flow | None:
+        """The way of a resync that began since the last look; remembers how many there were."""
+        report = view.report(group)
+        total = report.resyncs_total if report is not None else 0
+        before = self._resyncs.get(group, 0)
+        self._resyncs[group] = total
+        return report.resync if report is not None and total > before else None
+
+    def _tell_resync(self, group: str, way: Flow, path: str) -> None:
+        """Say by which way the peer catches up, or has caught up."""
+        journal = self._context.journal
+        if way is Flow.LOG_REPLAY:
+            journal.note("info", group, "SR5202", f"{group} catches up from the log: {path}")
+        else:
+            journal.say("SR5203", group, path, group=group)
 
     def _coming_up(self, view: View, group: str, before: ReplicationState) -> bool:
         """Whether the link is expected to be down for a moment: at the start, in a role change."""

@@ -61,6 +61,25 @@ def test_what_the_peer_lacks_is_counted_while_the_primary_is_alone() -> None:
     on_sides(test)
 
 
+def test_the_ways_by_which_a_peer_was_brought_up_are_counted() -> None:
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        assert (pair.a.report.resyncs_total, pair.a.report.resync) == (0, None)
+        await pair.go_alone()
+        pair.mend()
+        await pair.in_sync()
+        assert (pair.a.report.resyncs_total, pair.a.report.resync) == (1, Flow.LOG_REPLAY)
+        await pair.go_alone()
+        for _ in range(RING_BYTES // BLOCK):
+            await pair.a.write(BLOCK, b"b" * BLOCK)
+        pair.mend()
+        await pair.in_sync()
+        assert (pair.a.report.resyncs_total, pair.a.report.resync) == (2, Flow.BITMAP_COPY)
+        assert pair.b.report.resyncs_total == 0
+
+    on_sides(test)
+
+
 WAITS = {
     OnPeerLoss.CONTINUE: (Phase.LONELY, "the peer"),
     OnPeerLoss.SUSPEND_IO: (Phase.HELD, "the peer (suspend-io)"),
