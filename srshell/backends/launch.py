@@ -29,6 +29,7 @@ from srshell.site.settings import SiteSettings
 START_SECONDS: Final = 120.0
 
 _POLL_SECONDS: Final = 0.02
+_PIECE_BYTES: Final = 65536
 
 
 async def launch(settings: SiteSettings) -> None:
@@ -144,16 +145,25 @@ def environment() -> dict[str, str]:
 
 
 async def _read_all(descriptor: int) -> bytes:
-    """Read a pipe to its end, and close it."""
-    reader = asyncio.StreamReader()
-    pipe = os.fdopen(descriptor, "rb", buffering=0)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), pipe
-    )
+    """Read a pipe to its end, and close it.
+
+    Without a transport of the loop: uvloop's closes a pipe twice, and the number may be that of
+    another thread's file by then.
+    """
+    said = bytearray()
     try:
-        return (await reader.read()).strip()
+        os.set_blocking(descriptor, False)
+        while True:
+            try:
+                piece = os.read(descriptor, _PIECE_BYTES)
+            except BlockingIOError:
+                await _readable(descriptor)
+                continue
+            if not piece:
+                return bytes(said.strip())
+            said += piece
     finally:
-        transport.close()
+        os.close(descriptor)
 
 
 async def _readable(descriptor: int) -> None:

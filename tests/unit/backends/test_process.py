@@ -19,6 +19,7 @@ from srshell.site.process_lock import ProcessMark, living_site
 from srshell.site.rundir import run_directory
 from srshell.site.settings import SiteSettings
 from srshell.storage import LockFile
+from tests import needs
 from tests.unit.backends.fabric import IDENTITY
 
 
@@ -137,6 +138,34 @@ async def test_a_site_runs_on_either_event_loop(settings: SiteSettings, loop: st
     process.send_signal(signal.SIGTERM)
     _, said = await process.communicate()
     assert (process.returncode, said) == (0, b"")
+
+
+_LAUNCH = """
+import sys
+from pathlib import Path
+import uvloop
+from srshell.backends.launch import launch
+from srshell.site.settings import SiteSettings
+array, fabric, directory, run_directory = sys.argv[1:]
+uvloop.run(launch(SiteSettings(array, fabric, Path(directory), Path(run_directory))))
+"""
+
+
+@needs.tools("strace")
+def test_starting_a_site_on_uvloop_closes_no_descriptor_twice(
+    settings: SiteSettings, tmp_path: Path
+) -> None:
+    """The second close would hit whatever another thread has opened in between."""
+    pytest.importorskip("uvloop", reason="needs uvloop (the extra `fast`)")
+    settings.directory.mkdir(parents=True)
+    settings.record_path.write_text("what no site has written")
+    seen = tmp_path / "closed-twice"
+    command = ["strace", "-f", "-qq", "-e", "trace=close", "-Z", "-o", str(seen)]
+    command += [sys.executable, "-c", _LAUNCH, settings.array, settings.fabric]
+    command += [str(settings.directory), str(settings.run_directory)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert "SrError" in result.stderr
+    assert "EBADF" not in seen.read_text()
 
 
 def test_a_site_is_not_run_without_its_assertions(settings: SiteSettings) -> None:
