@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias, get_args
 import msgspec
 
 from srshell.codec.checksum import Buffer, crc32
+from srshell.codec.copy_messages import Runs
 from srshell.codec.errors import FormatError
 from srshell.codec.verify_messages import (
     Agreed,
@@ -272,6 +273,7 @@ Message: TypeAlias = (
     | Fetched
     | Mend
     | Mended
+    | Runs
 )
 
 #: The number of each kind on the wire is its place in the union, from 1.  Append only.
@@ -281,7 +283,7 @@ MESSAGE_KINDS: Final[dict[type[Message], int]] = {
 
 #: Only these may have a payload.
 _KINDS_WITH_PAYLOAD: Final = frozenset(
-    MESSAGE_KINDS[kind] for kind in (Frame, Extent, Dirty, Fetched, Mend)
+    MESSAGE_KINDS[kind] for kind in (Frame, Extent, Dirty, Fetched, Mend, Runs)
 )
 
 _HEADER: Final = struct.Struct("<4sBBHIII")

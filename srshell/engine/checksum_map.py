@@ -137,6 +137,30 @@ class ChecksumMap:
             page[block % CHECKSUMS_PER_PAGE] = checksum
         self._stale.update((volume, index) for index in touched)
 
+    def get_run(self, volume: int, first: int, end: int) -> array[int]:
+        """Return the checksums of consecutive blocks that were loaded."""
+        found = array("I")
+        while first < end:
+            page, index = divmod(first, CHECKSUMS_PER_PAGE)
+            count = min(end - first, CHECKSUMS_PER_PAGE - index)
+            found += self._pages[volume, page][index : index + count]
+            first += count
+        return found
+
+    def put_run(self, volume: int, first: int, checksums: Sequence[int]) -> None:
+        """Record what consecutive blocks that were loaded hold now, as `put` does."""
+        if not self.keeps(volume):
+            return
+        position = 0
+        while position < len(checksums):
+            page, index = divmod(first + position, CHECKSUMS_PER_PAGE)
+            fresh = array("I", checksums[position : position + CHECKSUMS_PER_PAGE - index])
+            place = slice(index, index + len(fresh))
+            if self._pages[volume, page][place] != fresh:
+                self._pages[volume, page][place] = fresh
+                self._stale.add((volume, page))
+            position += len(fresh)
+
     def put_zeros(self, volume: int, first: int, end: int, *, if_unknown: bool = False) -> None:
         """Record that whole blocks that were loaded read as zeros now.
 

@@ -2,13 +2,13 @@
 
 Always true:
 
-(1) An extent is read under a lock that holds back overlapping writes, after every assigned LSN
+(1) A piece is read under a lock that holds back overlapping writes, after every assigned LSN
     reached the own log: it holds all records up to the last one sent, and the link keeps that
     order.
 (2) A bit is cleared only after the peer's volumes hold the block durably.
 (3) ``done_bytes`` never falls.
-(4) Beside writers it takes half of the time and little at once: a write waits for one extent, not
-    for all that a link holds.
+(4) Beside writers one piece is read at a time, two extents' bytes are under way, and the copy rests
+    for as long as each took: a write waits for one piece, not for all that a link holds.
 (5) What is read to be sent or compared was granted by the pace first, if there is one; nothing is
     locked meanwhile.
 """
@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 import attrs
 
 from srshell.codec.checksum import crc32
+from srshell.codec.copy_messages import Runs
 from srshell.codec.messages import Compare, Extent
 from srshell.engine import destage
 from srshell.engine.committer import Committer
@@ -29,26 +31,36 @@ from srshell.engine.core import Core
 from srshell.engine.dirty_map import BLOCK_BYTES
 from srshell.engine.looking import digest
 from srshell.engine.overlay import patch
+from srshell.engine.pieces import Piece, pieces
+from srshell.engine.volume_set import Range
 from srshell.model.replica import CopyProgress, Flow
 from srshell.storage import StorageError
 from srshell.transport.link import Link
 
-_ZEROS = bytearray(1 << 20)
-_HOLE_BYTES = 64 << 20  # how much is looked at for holes at once
-_RATE_SECONDS = 3.0
-_RATE_POINTS = 2  # a rate needs two
-# Whoever wrote this lately is writing.
-_WRITERS_NS = 50_000_000
-_BESIDE_WRITERS_EXTENTS = 2
-_PAUSE_SECONDS_MAX = 0.05
+_ZEROS: Final = bytearray(1 << 20)
+#: Nearly all data shows within this many bytes that it is no zeros.
+_LOOK_BYTES: Final = 64
+_RATE_SECONDS: Final = 3.0
+_RATE_POINTS: Final = 2  # a rate needs two
+#: Whoever wrote this lately is writing.
+_WRITERS_NS: Final = 50_000_000
+_BESIDE_WRITERS_EXTENTS: Final = 2
+_PAUSE_SECONDS_MAX: Final = 0.05
+#: Short runs of one piece; each is a lock that a write is held against.
+_RUNS_MAX: Final = 256
+_BESIDE_WRITERS_RUNS: Final = 16
+#: Pieces that are read at once while nobody writes: reading, summing and sending overlap.
+_READERS: Final = 3
+#: What a message costs at least, however little it holds: it bounds how many are under way.
+_MESSAGE_BYTES: Final = 16 << 10
 
 
 @attrs.define(eq=False)
 class _InFlight:
     sequence: int
     volume: int
-    offset: int
-    length: int
+    ranges: tuple[Range, ...]
+    cost_bytes: int
 
 
 class Copier:
@@ -63,6 +75,11 @@ class Copier:
         self._committer = committer
         self._compare = compare
         self._in_flight: deque[_InFlight] = deque()
+        #: Bytes that were sent and not confirmed, and those that are being read.
+        self._sent_bytes = 0
+        self._reading_bytes = 0
+        #: Held by whoever decides what is read next, and when.
+        self._taking = asyncio.Lock()
         self._room = asyncio.Event()
         self._sequence = 0
         self._comparisons = 0
@@ -106,111 +123,146 @@ class Copier:
                 self.finished = True
                 return True
             for volume in range(len(core.volumes.layouts)):
-                async for offset, length, hole in self._ranges(volume):
-                    if self._stopped:
-                        return False
-                    await self._send_in_turn(volume, offset, length, hole=hole)
+                await self._copy_volume(volume)
+                if self._stopped:
+                    return False
             while self._in_flight and not self._link.closed:
                 await self._wait_for_peer()
         return False
 
-    async def _ranges(self, volume: int) -> AsyncIterator[tuple[int, int, bool]]:
-        """Yield marked ranges (offset, length, is a hole) in bytes, ascending."""
-        core = self._core
-        size_bytes = core.volumes.layouts[volume].size_bytes
-        position = 0
-        while True:
-            run = next(core.dirty.runs(volume, position, _HOLE_BYTES // BLOCK_BYTES), None)
-            if run is None:
-                return
-            position = run[0] + run[1]
-            offset = run[0] * BLOCK_BYTES
-            end = min(offset + run[1] * BLOCK_BYTES, size_bytes)
-            async for piece in self._split(volume, offset, end):
-                yield piece
+    async def _copy_volume(self, volume: int) -> None:
+        """Send what is marked in one volume, by several readers; all of them end here."""
+        coming = pieces(self._core, volume, self._runs_max)
+        readers = [self._read_pieces(coming) for _ in range(_READERS)]
+        for result in await asyncio.gather(*readers, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
 
-    async def _split(
-        self, volume: int, offset: int, end: int
-    ) -> AsyncIterator[tuple[int, int, bool]]:
-        core = self._core
-        limit_bytes = core.world.limits.extent_bytes
-        try:
-            data = await core.volumes.data_ranges(volume, offset, end - offset)
-        except StorageError as error:
-            raise core.fail(error) from error
-        for start, length in data:
-            first = max(offset, start // BLOCK_BYTES * BLOCK_BYTES)
-            if first > offset:
-                yield offset, first - offset, True
-            offset = max(offset, first)
-            stop = min(end, -(-(start + length) // BLOCK_BYTES) * BLOCK_BYTES)
-            while offset < stop:
-                size_bytes = min(limit_bytes, stop - offset)
-                yield offset, size_bytes, False
-                offset += size_bytes
-        if offset < end:
-            yield offset, end - offset, True
+    async def _read_pieces(self, coming: AsyncIterator[Piece]) -> None:
+        while not self._stopped:
+            async with self._taking:
+                piece = await anext(coming, None)
+                if piece is None or not await self._may_begin(piece):
+                    return
+                if self._beside_writers:
+                    await self._send_and_rest(piece)
+                    continue
+                self._reading_bytes += self._cost_bytes(piece.length)
+            try:
+                await self._send(piece)
+            finally:
+                self._reading_bytes -= self._cost_bytes(piece.length)
+                self._room.set()
 
     @property
     def _beside_writers(self) -> bool:
         since_ns = self._core.world.clock_ns() - self._committer.last_submitted_ns
         return self._committer.last_submitted_ns > 0 and since_ns < _WRITERS_NS
 
-    async def _send_in_turn(self, volume: int, offset: int, length: int, *, hole: bool) -> None:
-        """Send an extent once there is room for it; then let writers go first for as long."""
-        loop = asyncio.get_running_loop()
+    def _runs_max(self) -> int:
+        if self._compare:
+            return 0  # ranges are compared one by one
+        return _BESIDE_WRITERS_RUNS if self._beside_writers else _RUNS_MAX
+
+    def _credit_bytes(self) -> int:
+        limits = self._core.world.limits
+        extents = _BESIDE_WRITERS_EXTENTS if self._beside_writers else limits.extents_in_flight * 4
+        return extents * limits.extent_bytes
+
+    def _cost_bytes(self, length: int) -> int:
+        return min(max(length, _MESSAGE_BYTES), self._core.world.limits.extent_bytes)
+
+    async def _may_begin(self, piece: Piece) -> bool:
+        """Wait for a turn and for room on the way; False if the link closed meanwhile."""
         pace = self._core.world.pace
-        if pace is not None and not hole and (turn := pace.claim(length)) is not None:
+        if pace is not None and not piece.hole and (turn := pace.claim(piece.length)) is not None:
             await turn
-            if self._stopped:
-                return
-        began = loop.time()
-        while len(self._in_flight) >= self._extents_max() and not self._link.closed:
+        cost_bytes = self._cost_bytes(piece.length)
+        while not self._stopped and (under_way := self._sent_bytes + self._reading_bytes):
+            if under_way + cost_bytes <= self._credit_bytes():
+                break
             await self._wait_for_peer()
-        await self._send(volume, offset, length, hole=hole)
+        return not self._stopped
+
+    async def _send_and_rest(self, piece: Piece) -> None:
+        """Send a piece; then let writers go first for as long as that took."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._send(piece)
         if self._beside_writers and not self._stopped:
             await asyncio.sleep(min(loop.time() - began, _PAUSE_SECONDS_MAX))
 
-    def _extents_max(self) -> int:
-        if self._beside_writers:
-            return _BESIDE_WRITERS_EXTENTS
-        return self._core.world.limits.extents_in_flight * 4
-
-    async def _send(self, volume: int, offset: int, length: int, *, hole: bool) -> None:
-        lock = (volume, offset, length)
-        self._committer.locked.append(lock)
+    async def _send(self, piece: Piece) -> None:
+        locks = [(piece.volume, offset, length) for offset, length in piece.ranges]
+        self._committer.locked.extend(locks)
         try:
             async with self._core.frames:
-                pass  # every assigned LSN is in the log, and no new one touches the extent
-            await self._send_locked(volume, offset, length, hole=hole)
+                pass  # every assigned LSN is in the log, and no new one touches the piece
+            await self._send_locked(piece)
         finally:
-            self._committer.locked.remove(lock)
+            for lock in locks:
+                self._committer.locked.remove(lock)
             self._committer.poke()
 
-    async def _send_locked(self, volume: int, offset: int, length: int, *, hole: bool) -> None:
-        core = self._core
-        records = core.overlay.covering(volume, offset, length, core.log.durable_lsn)
-        if hole and (records or await self._holds_data(volume, offset, length)):
-            for start in range(offset, offset + length, core.world.limits.extent_bytes):
-                size_bytes = min(core.world.limits.extent_bytes, offset + length - start)
-                await self._send_locked(volume, start, size_bytes, hole=False)
+    async def _send_locked(self, piece: Piece) -> None:
+        if piece.hole:
+            await self._send_hole(piece.volume, *piece.ranges[0])
             return
-        data: bytes | None = None
-        try:
-            if not hole:
-                data = patch(await core.volumes.read(volume, offset, length), offset, records)
-            await destage.learn(core, volume, offset, length, data, records)
-        except StorageError as error:
-            raise core.fail(error) from error
-        if data is not None and _ZEROS[:length] == memoryview(data):
-            data = None
+        parts = await self._read(piece)
         if self._link.closed:
             return
-        if self._compare and data is not None and await self._equal(volume, offset, data):
-            self._done(_InFlight(0, volume, offset, length))
+        zeros: list[Range] = []
+        ranges: list[Range] = []
+        data: list[bytes] = []
+        for one, part in zip(piece.ranges, parts, strict=True):
+            if _is_zero(part):
+                zeros.append(one)
+            else:
+                ranges.append(one)
+                data.append(part)
+        if zeros:
+            self._send_extent(piece.volume, zeros, None)
+        if self._compare and data and await self._equal(piece.volume, ranges[0][0], data[0]):
+            self._done(piece.volume, ranges)
+        elif data:
+            self._send_extent(piece.volume, ranges, data)
+        if self._link.closed:
             return
-        self._send_extent(volume, offset, length, data)
         await self._link.drain()
+
+    async def _read(self, piece: Piece) -> list[bytes]:
+        """Return what the ranges of a piece hold: the volume, and the log's records over it."""
+        core = self._core
+        records = [
+            core.overlay.covering(piece.volume, offset, length, core.log.durable_lsn)
+            for offset, length in piece.ranges
+        ]
+        try:
+            found = await core.volumes.read_each(piece.volume, piece.ranges)
+            parts = [
+                patch(part, offset, over) if over else part
+                for part, (offset, _), over in zip(found, piece.ranges, records, strict=True)
+            ]
+            await destage.learn(core, piece.volume, piece.ranges, parts, records)
+        except StorageError as error:
+            raise core.fail(error) from error
+        return parts
+
+    async def _send_hole(self, volume: int, offset: int, length: int) -> None:
+        core = self._core
+        records = core.overlay.covering(volume, offset, length, core.log.durable_lsn)
+        if records or await self._holds_data(volume, offset, length):
+            for start in range(offset, offset + length, core.world.limits.extent_bytes):
+                size_bytes = min(core.world.limits.extent_bytes, offset + length - start)
+                await self._send_locked(Piece(volume, ((start, size_bytes),)))
+            return
+        try:
+            await destage.learn_zeros(core, volume, offset, length)
+        except StorageError as error:
+            raise core.fail(error) from error
+        if not self._link.closed:
+            self._send_extent(volume, ((offset, length),), None)
+            await self._link.drain()
 
     async def _holds_data(self, volume: int, offset: int, length: int) -> bool:
         """Look again whether a range is a hole: a record may have been applied since it was one."""
@@ -229,15 +281,25 @@ class Copier:
         self._link.send(message)
         return await answer
 
-    def _send_extent(self, volume: int, offset: int, length: int, data: bytes | None) -> None:
+    def _send_extent(
+        self, volume: int, ranges: Sequence[Range], parts: Sequence[bytes] | None
+    ) -> None:
+        """Send ranges in one message; None stands for zeros."""
         if self._link.closed:
             return
         self._sequence += 1
-        self._in_flight.append(_InFlight(self._sequence, volume, offset, length))
-        crc = crc32(data) if data is not None else 0
-        message = Extent(self._sequence, volume, offset, length, crc, data is None)
-        self._link.send(message, [data] if data is not None else ())
-        self.sent_bytes_total += len(data) if data is not None else 0
+        sequence, crc, size_bytes = self._sequence, 0, 0
+        for part in parts or ():
+            crc = crc32(part, crc)
+            size_bytes += len(part)
+        message: Extent | Runs = Runs(sequence, volume, tuple(ranges), crc, parts is None)
+        if len(ranges) == 1:
+            message = Extent(sequence, volume, *ranges[0], crc, parts is None)
+        cost_bytes = self._cost_bytes(sum(length for _, length in ranges))
+        self._in_flight.append(_InFlight(sequence, volume, tuple(ranges), cost_bytes))
+        self._sent_bytes += cost_bytes
+        self._link.send(message, parts or ())
+        self.sent_bytes_total += size_bytes
 
     async def _wait_for_peer(self) -> None:
         self._room.clear()
@@ -252,13 +314,22 @@ class Copier:
     def stored(self, sequence: int) -> None:
         """The peer's volumes hold every extent up to ``sequence`` durably."""
         while self._in_flight and self._in_flight[0].sequence <= sequence:
-            self._done(self._in_flight.popleft())
+            entry = self._in_flight.popleft()
+            self._sent_bytes -= entry.cost_bytes
+            self._done(entry.volume, entry.ranges)
         self._room.set()
 
-    def _done(self, entry: _InFlight) -> None:
-        self._core.dirty.clear(entry.volume, entry.offset, entry.length)
-        self._done_bytes += entry.length
+    def _done(self, volume: int, ranges: Sequence[Range]) -> None:
+        for offset, length in ranges:
+            self._core.dirty.clear(volume, offset, length)
+            self._done_bytes += length
         now = asyncio.get_running_loop().time()
         self._rate_from.append((now, self._done_bytes))
         while now - self._rate_from[0][0] > _RATE_SECONDS and len(self._rate_from) > _RATE_POINTS:
             self._rate_from.popleft()
+
+
+def _is_zero(data: bytes) -> bool:
+    """Tell whether all bytes are zero; nearly always the first ones tell."""
+    head = data[:_LOOK_BYTES]
+    return head == bytes(len(head)) and _ZEROS[: len(data)] == data

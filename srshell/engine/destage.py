@@ -12,7 +12,8 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import attrs
 
@@ -20,6 +21,7 @@ from srshell.codec.checksum import Buffer
 from srshell.codec.checksum_page import BLOCK_BYTES, CORRUPT, UNKNOWN, block_checksum
 from srshell.codec.log_frame import Record, RecordKind
 from srshell.engine.core import Core
+from srshell.engine.volume_set import Range
 from srshell.model.replica import ReplicaData
 
 _ZERO_BLOCK = memoryview(bytes(BLOCK_BYTES))
@@ -161,21 +163,23 @@ async def _read_blocks(core: Core, volume: int, blocks: Sequence[int]) -> list[b
 
 
 async def store(
-    core: Core, volume: int, offset: int, length: int, data: bytes | memoryview | None
+    core: Core, volume: int, ranges: Sequence[Range], parts: Sequence[Buffer] | None
 ) -> None:
-    """Write a copied extent; None stands for zeros.  Raises StorageError."""
-    await core.volumes.store(volume, offset, length, data)
+    """Write copied ranges of a volume; None stands for zeros.  Raises StorageError."""
+    await core.volumes.store(volume, ranges, parts)
     if not core.checksums.keeps(volume):
         return
-    first, end = whole_blocks(core, volume, offset, length)
-    if offset < first * BLOCK_BYTES or offset + length > end * BLOCK_BYTES:
-        # No copy of ours has such edges; nothing is known of what else is in their blocks.
-        await core.checksums.forget(volume, offset, length)
-    await core.checksums.load(volume, range(first, end))
-    if data is None:
-        core.checksums.put_zeros(volume, first, end)
-    else:
-        record(core, volume, offset, data, first, end)
+    wholes = [whole_blocks(core, volume, offset, length) for offset, length in ranges]
+    for (offset, length), (first, end) in zip(ranges, wholes, strict=True):
+        if offset < first * BLOCK_BYTES or offset + length > end * BLOCK_BYTES:
+            # No copy of ours has such edges; nothing is known of what else is in their blocks.
+            await core.checksums.forget(volume, offset, length)
+    await core.checksums.load(volume, _blocks(wholes))
+    for index, (first, end) in enumerate(wholes):
+        if parts is None:
+            core.checksums.put_zeros(volume, first, end)
+        else:
+            record(core, volume, ranges[index][0], parts[index], first, end)
 
 
 async def know(core: Core, volume: int, offset: int, data: Buffer) -> bool:
@@ -191,40 +195,66 @@ async def know(core: Core, volume: int, offset: int, data: Buffer) -> bool:
     return any(old not in {UNKNOWN, new} for old, new in zip(before, after, strict=True))
 
 
+async def learn_zeros(core: Core, volume: int, offset: int, length: int) -> None:
+    """Record the checksums of a hole's blocks of which none is known.  Raises StorageError."""
+    if core.checksums.keeps(volume):
+        first, end = whole_blocks(core, volume, offset, length)
+        await core.checksums.load(volume, range(first, end))
+        core.checksums.put_zeros(volume, first, end, if_unknown=True)
+
+
 async def learn(
-    core: Core, volume: int, offset: int, length: int, data: Buffer | None, pending: list[Record]
+    core: Core,
+    volume: int,
+    ranges: Sequence[Range],
+    parts: Sequence[Buffer],
+    pending: Sequence[Sequence[Record]],
 ) -> None:
     """Record the checksums of blocks that were read for a copy and of which none is known.
 
-    None stands for zeros.  ``pending`` are the records that ``data`` shows and the volume lacks;
-    nothing else may be written there meanwhile.  Raises StorageError.
+    ``pending`` are the records that each part shows and the volume lacks; nothing else may be
+    written there meanwhile.  Raises StorageError.
     """
     if not core.checksums.keeps(volume):
         return
-    first, end = whole_blocks(core, volume, offset, length)
-    await core.checksums.load(volume, range(first, end))
-    if data is None:
-        core.checksums.put_zeros(volume, first, end, if_unknown=True)
-        return
-    skip: set[int] = set()
-    for one in pending:
+    wholes = [whole_blocks(core, volume, offset, length) for offset, length in ranges]
+    await core.checksums.load(volume, _blocks(wholes))
+    for (offset, _), (first, end), part, records in zip(
+        ranges, wholes, parts, pending, strict=True
+    ):
+        known = core.checksums.get_run(volume, first, end)
+        if UNKNOWN not in known:
+            continue
+        if not records and not any(known):
+            record(core, volume, offset, part, first, end)
+            continue
+        skip = _touched(records, first, end)
+        for block, checksum in enumerate(known, first):
+            if checksum == UNKNOWN and block not in skip:
+                record(core, volume, offset, part, block, block + 1)
+
+
+def _blocks(wholes: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """Yield every block of ranges of blocks (first, end)."""
+    return chain.from_iterable(range(first, end) for first, end in wholes)
+
+
+def _touched(records: Sequence[Record], first: int, end: int) -> set[int]:
+    """Return the blocks of a range (first, end) of which records change something."""
+    found: set[int] = set()
+    for one in records:
         end_of_one = -(-(one.offset + one.length) // BLOCK_BYTES)
-        skip.update(range(max(first, one.offset // BLOCK_BYTES), min(end, end_of_one)))
-    view = memoryview(data)
-    for block in range(first, end):
-        if block not in skip and core.checksums.get(volume, block) == UNKNOWN:
-            start = block * BLOCK_BYTES - offset
-            content = view[start : start + core.checksums.block_bytes(volume, block)]
-            core.checksums.put(volume, block, block_checksum(content))
+        found.update(range(max(first, one.offset // BLOCK_BYTES), min(end, end_of_one)))
+    return found
 
 
 def record(core: Core, volume: int, offset: int, data: Buffer, first: int, end: int) -> None:
     """Record the checksums of whole blocks that were loaded; ``data`` begins at ``offset``."""
     view = memoryview(data)
-    for block in range(first, end):
-        start = block * BLOCK_BYTES - offset
-        content = view[start : start + core.checksums.block_bytes(volume, block)]
-        core.checksums.put(volume, block, block_checksum(content))
+    places = range(first * BLOCK_BYTES - offset, end * BLOCK_BYTES - offset, BLOCK_BYTES)
+    # The last block of a volume may be short: then the data ends with it.
+    sums = [block_checksum(view[place : place + BLOCK_BYTES]) for place in places]
+    core.checksums.put_run(volume, first, sums)
 
 
 def whole_blocks(core: Core, volume: int, offset: int, length: int) -> tuple[int, int]:

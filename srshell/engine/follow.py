@@ -20,6 +20,7 @@ from typing import assert_never
 
 import attrs
 
+from srshell.codec.copy_messages import Runs
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import FrameBody, Record, open_body
 from srshell.codec.messages import (
@@ -29,7 +30,6 @@ from srshell.codec.messages import (
     Compared,
     Confirm,
     Extent,
-    ExtentStored,
     Fence,
     FenceClosed,
     Fenced,
@@ -50,6 +50,7 @@ from srshell.codec.verify_messages import (
 )
 from srshell.engine import destage
 from srshell.engine.applier import Applier
+from srshell.engine.arrivals import Arrivals
 from srshell.engine.bell import Bell
 from srshell.engine.core import Core
 from srshell.engine.log_file import extents_of
@@ -62,7 +63,6 @@ from srshell.replication import destination as machine
 from srshell.transport.link import Link, LinkClosed
 
 _APPEND_BYTES = 4 << 20
-_SYNC_BYTES = 32 << 20
 # Copies and comparisons that may wait, and their bytes: many times what a primary has in flight.
 _JOBS_MAX = 4096
 _JOB_BYTES_MAX = 128 << 20
@@ -80,17 +80,13 @@ class Follow:
         self._arrived = Bell()
         self._heard_at = asyncio.get_running_loop().time()
         self._stopped = asyncio.Event()
-        self._stored: set[int] = set()
-        self._stored_through = 0
-        self._unsynced_bytes = 0
-        self._extents_waiting = 0
-        self._extents_seen = 0
         self._frame_bytes_waiting = 0
         self._jobs_waiting = 0
         self._job_bytes_waiting = 0
         self._layouts = core.volumes.layouts
         self._told_bytes_free = core.credit_bytes
         self._witness = Witness(core, link, applier)
+        self._arrivals = Arrivals(core, link, self._submit)
 
     async def run(self) -> None:
         """Serve the link until it closes.
@@ -104,6 +100,7 @@ class Follow:
                 self._until_closed(self._append()),
                 self._until_closed(self._watch()),
                 self._until_closed(self._witness.run()),
+                self._until_closed(self._arrivals.run()),
             )
         finally:
             self._core.on_space.remove(self._report_space)
@@ -126,6 +123,7 @@ class Follow:
         self._stopped.set()
         self._arrived.ring()
         self._witness.close()
+        self._arrivals.close()
         self._core.wake()
 
     async def _read(self) -> None:
@@ -166,8 +164,8 @@ class Follow:
                 self.link.send(
                     Pong(message.sent_ns, self._core.log.durable_lsn, self._told_bytes_free)
                 )
-            case Extent():
-                self._take_extent(message, payload)
+            case Extent() | Runs():
+                self._arrivals.take(message, payload)
             case Compare():
                 credible.check_range(self._layouts, message.volume, message.offset, message.length)
                 self._submit(0, lambda: self._compare(message))
@@ -303,19 +301,6 @@ class Follow:
             if isinstance(instruction, machine.Apply):
                 self._applier.commit(instruction.lsn)
 
-    def _take_extent(self, message: Extent, payload: bytes | memoryview) -> None:
-        check_extent(message, payload)
-        layouts = self._layouts
-        end = message.offset + message.length
-        if message.volume >= len(layouts) or end > layouts[message.volume].size_bytes:
-            raise LinkClosed("an extent lies outside its volume")
-        self._extents_seen += 1
-        if message.sequence != self._extents_seen:
-            raise LinkClosed(f"extent {message.sequence} is not the one after the last")
-        self._extents_waiting += 1
-        data = None if message.zero else payload
-        self._submit(len(payload), lambda: self._store(message, data))
-
     def _submit(self, size_bytes: int, job: Callable[[], Awaitable[None]]) -> None:
         """Hand in an ordered job; a peer that asks for more than there is memory loses the link."""
         self._jobs_waiting += 1
@@ -342,23 +327,6 @@ class Follow:
         check_extent(message, payload)
         credible.check_range(self._layouts, message.volume, message.offset, message.length)
         self._submit(len(payload), lambda: self._witness.mend(message, payload))
-
-    async def _store(self, message: Extent, data: bytes | memoryview | None) -> None:
-        core = self._core
-        await destage.store(core, message.volume, message.offset, message.length, data)
-        self._extents_waiting -= 1
-        self._unsynced_bytes += 0 if data is None else message.length
-        # Extents are stored side by side: only what is complete from the first one on counts.
-        self._stored.add(message.sequence)
-        while self._stored_through + 1 in self._stored:
-            self._stored_through += 1
-            self._stored.remove(self._stored_through)
-        if self._extents_waiting == 0 or self._unsynced_bytes >= _SYNC_BYTES:
-            self._unsynced_bytes = 0
-            through = self._stored_through
-            await core.checksums.write_synced(core.volumes.sync)
-            if not self.link.closed:
-                self.link.send(ExtentStored(through))
 
     async def _compare(self, message: Compare) -> None:
         core = self._core

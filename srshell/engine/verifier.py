@@ -266,7 +266,7 @@ class _Verifier:
 
         async def store() -> None:
             try:
-                await destage.store(core, volume, offset, len(data), data)
+                await destage.store(core, volume, ((offset, len(data)),), (data,))
                 await core.checksums.write_synced(core.volumes.sync)
             finally:
                 done.set_result(None)

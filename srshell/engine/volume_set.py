@@ -12,10 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from srshell.codec.checksum import Buffer
 from srshell.codec.log_frame import Record, RecordKind
 from srshell.model.errors import SrError
 from srshell.model.replica import VolumeLayout
 from srshell.storage import BlockFile, Disk, Write
+
+Range = tuple[int, int]  # offset and length in bytes
 
 
 class VolumeSet:
@@ -103,18 +106,27 @@ class VolumeSet:
             await file.write_at(writes)
 
     async def store(
-        self, volume: int, offset: int, length: int, data: bytes | memoryview | None
+        self, volume: int, ranges: Sequence[Range], parts: Sequence[Buffer] | None
     ) -> None:
-        """Write a copied extent; None stands for zeros.  Raises StorageError."""
+        """Write copied ranges (offset, length), by one call; None stands for zeros.
+
+        Raises StorageError.
+        """
         file = self._files[volume]
         try:
-            if data is not None:
-                await file.write_at([Write(offset, (data,))])
+            if parts is not None:
+                pairs = zip(ranges, parts, strict=True)
+                await file.write_at([Write(offset, (part,)) for (offset, _), part in pairs])
                 return
-            for start, size in await file.data_ranges(offset, length):
-                await file.punch(start, size)
+            for offset, length in ranges:
+                for start, size in await file.data_ranges(offset, length):
+                    await file.punch(start, size)
         finally:
             self._unsynced.add(volume)
+
+    async def drop_cache(self, volume: int, offset: int, length: int) -> None:
+        """Forget the cached pages of a synced range: later small writes there stay cheap."""
+        await self._files[volume].drop_cache(offset, length)
 
     async def sync(self) -> None:
         """Make every write that has ended durable.  Raises StorageError."""

@@ -114,7 +114,7 @@ class Witness:
     async def mend(self, message: Mend, data: bytes | memoryview) -> None:
         """Write a block again that the primary proved wrong here.  Raises StorageError."""
         core = self._core
-        await destage.store(core, message.volume, message.offset, message.length, data)
+        await destage.store(core, message.volume, ((message.offset, message.length),), (data,))
         await core.checksums.write_synced(core.volumes.sync)
         name = core.volumes.layouts[message.volume].name
         core.tell("repair", f"{name} at {message.offset} was mended from the primary")

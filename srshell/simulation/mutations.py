@@ -25,6 +25,7 @@ from srshell.engine.follow import Follow
 from srshell.engine.lead import Lead
 from srshell.engine.log_file import LogFile
 from srshell.engine.overlay import patch
+from srshell.engine.pieces import Piece
 from srshell.engine.replica import Replica
 from srshell.engine.superblock_file import SuperblockFile
 from srshell.engine.volume_set import VolumeSet
@@ -188,17 +189,18 @@ def forget_that_the_primary_may_be_alone() -> list[Change]:
 def clear_bits_before_the_peer_is_durable() -> list[Change]:
     send_extent = Copier._send_extent
 
-    def send_and_clear(self: Any, volume: int, offset: int, length: int, data: Any) -> None:  # noqa: ANN401
-        send_extent(self, volume, offset, length, data)
-        self._core.dirty.clear(volume, offset, length)
+    def send_and_clear(self: Any, volume: int, ranges: Any, parts: Any) -> None:  # noqa: ANN401
+        send_extent(self, volume, ranges, parts)
+        for offset, length in ranges:
+            self._core.dirty.clear(volume, offset, length)
 
     return [(Copier, "_send_extent", send_and_clear)]
 
 
 @plants("copy-without-lock", "P11", "an extent is copied under its lock")
 def copy_without_the_lock() -> list[Change]:
-    async def send(self: Any, volume: int, offset: int, length: int, *, hole: bool) -> None:  # noqa: ANN401
-        await self._send_locked(volume, offset, length, hole=hole)
+    async def send(self: Any, piece: Piece) -> None:  # noqa: ANN401
+        await self._send_locked(piece)
 
     return [(Copier, "_send", send)]
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from srshell.codec.copy_messages import Runs
 from srshell.codec.messages import Extent, ExtentStored
 from srshell.engine import reporting, verifier, volume_access
+from srshell.engine.arrivals import Arrivals
 from srshell.engine.committer import Committer
 from srshell.engine.follow import Follow
 from srshell.engine.overlay import patch
@@ -129,13 +131,13 @@ def commit_in_silence() -> list[Change]:
 
 @plants("extents-too-early", "P10", "an extent is durable before it is confirmed")
 def confirm_extents_before_their_sync() -> list[Change]:
-    store = Follow._store
+    store = Arrivals._store
 
-    async def confirm_first(self: Any, message: Extent, data: Any) -> None:  # noqa: ANN401
-        self.link.send(ExtentStored(message.sequence))
-        await store(self, message, data)
+    async def confirm_first(self: Any, message: Extent | Runs, parts: Any) -> None:  # noqa: ANN401
+        self._link.send(ExtentStored(message.sequence))
+        await store(self, message, parts)
 
-    return [(Follow, "_store", confirm_first)]
+    return [(Arrivals, "_store", confirm_first)]
 
 
 # --- status -------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ SCENES: Final[dict[str, Scene]] = {
     "torn writes": Scene(writes.torn_writes, SUSPENDING),
     "under the copy": Scene(copies.under_the_copy, copies.LARGE, starts_by_itself=True),
     "dark copies": Scene(copies.dark_copies, attrs.evolve(SMALL, harsh=True)),
+    "scattered copies": Scene(copies.scattered_copies, attrs.evolve(copies.LARGE, harsh=True)),
     "behind the reader": Scene(copies.behind_the_reader, copies.LARGE, starts_by_itself=True),
     "dark at the end": Scene(copies.dark_at_the_end, attrs.evolve(copies.LARGE, harsh=True)),
     "killed while comparing": Scene(

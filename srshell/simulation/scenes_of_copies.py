@@ -172,6 +172,28 @@ async def dark_at_the_end(stage: Stage) -> None:
         await stage.in_step()
 
 
+async def scattered_copies(stage: Stage) -> None:
+    """Single blocks here and there, more than the log keeps; writers and power cuts meet them."""
+    await stage.in_step()
+    for number in range(6):
+        stage.cut()
+        for turn in range(3):
+            places = range(16 * (turn % 2), 2000, 48)
+            await asyncio.gather(*(stage.begin(stage.a, place, 8) for place in places))
+            await stage.pause(0.02)
+        stage.b.disk.slow_seconds = (0.0, 0.006)
+        stage.join()
+        for place in range(0, 900, 48):
+            stage.begin(stage.a, place + number % 8, 2)
+            await stage.pause(0.002)
+        if number % 3:
+            site = (stage.a, stage.b)[number % 2]
+            site.power_cut()
+            await stage.boot(site)
+        stage.b.disk.slow_seconds = (0.0, 0.0)
+        await stage.in_step()
+
+
 async def dark_peer(stage: Stage) -> None:
     """The peer loses power in the middle of the first copy, again and again."""
     await stage.a.boot()

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from bitarray import bitarray
 
+from srshell.codec.copy_messages import Runs, check_runs
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import open_body, pack_body
 from srshell.codec.messages import (
@@ -34,7 +35,7 @@ from srshell.transport.link import Received
 from tests.fuzz.harness import Violation, boundary, mutated, pieces
 from tests.unit.codec.samples import EPOCH, FIRST_LSN, MESSAGES, RECORDS, STANDING, message_bytes
 
-_WITH_PAYLOAD: Final = (Frame, Extent)
+_WITH_PAYLOAD: Final = (Frame, Extent, Runs)
 _WORDS: Final = ("", "\0", "primary", "secondary", "consistent", "blank", "continue", "ö" * 40)
 
 
@@ -106,6 +107,8 @@ def _judge(message: Any, payload: bytes | memoryview) -> None:  # noqa: ANN401 -
             _judge_frame(message, payload)
         elif isinstance(message, Extent):
             check_extent(message, payload)
+        elif isinstance(message, Runs):
+            check_runs(message, payload)
         elif payload:
             bits = bitarray(endian="little")
             bits.frombytes(bytes(payload))

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from srshell.codec.checksum import crc32
+from srshell.codec.copy_messages import Runs
 from srshell.codec.log_frame import Record, RecordKind, pack_body
 from srshell.codec.messages import (
     Commit,
@@ -84,6 +85,9 @@ TO_SECONDARY: Final[dict[str, tuple[Message, bytes]]] = {
     "an extent out of order": (Extent(99, 0, 0, 1, _X, False), b"x"),
     "an extent of nothing": (Extent(2, 0, 0, 0, 0, True), b""),
     "zeros across the end": (Extent(1, 0, VOLUME_BYTES - 1, 2, 0, True), b""),
+    "runs out of order": (Runs(99, 0, ((0, 1), (9, 1)), crc32(b"xx"), False), b"xx"),
+    "runs of no end": (Runs(1, 0, tuple((n, 1) for n in range(5000)), 0, True), b""),
+    "runs over everything": (Runs(1, 0, ((0, 1), (9, FAR)), 0, True), b""),
     "zeros over everything": (Extent(1, 0, 0, FAR, 0, True), b""),
     "a comparison of everything": (Compare(1, 0, 0, FAR, b""), b""),
     "a comparison of no volume": (Compare(1, 9, 0, BLOCK, b""), b""),

@@ -8,6 +8,7 @@ from bitarray import bitarray
 from srshell.codec import (
     bitmap_page,
     checksum_page,
+    copy_messages,
     log_frame,
     messages,
     superblock,
@@ -166,6 +167,7 @@ MESSAGES: tuple[Message, ...] = (
     verify_messages.Fetched(12, 0x85B6FCE2),
     verify_messages.Mend(13, 1, 8192, 7, 0x85B6FCE2),
     verify_messages.Mended(13),
+    copy_messages.Runs(14, 1, ((4096, 3), (1 << 40, 4)), 0x85B6FCE2, False),
 )
 
 PAYLOADS: dict[type[Message], bytes] = {
@@ -174,6 +176,7 @@ PAYLOADS: dict[type[Message], bytes] = {
     messages.Dirty: bytes(range(64)),
     verify_messages.Fetched: b"srshell",
     verify_messages.Mend: b"srshell",
+    copy_messages.Runs: b"srshell",
 }
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from srshell.codec import messages, wire
 from srshell.codec.checksum import Buffer, crc32
+from srshell.codec.copy_messages import RUNS_MAX, Runs, check_runs
 from srshell.codec.errors import FormatError
 from srshell.codec.messages import Message
 from srshell.model.replica import Epoch, Era, OnPeerLoss, ReplicaData, ReplicaRole, Standing
@@ -113,10 +114,10 @@ def test_payload_buffers_are_passed_through() -> None:
 def test_the_numbers_of_the_kinds_are_those_of_version_1() -> None:
     """They are on the wire: append, never renumber."""
     names = [kind.__name__ for kind in KIND]
-    assert list(KIND.values()) == list(range(1, 35))
+    assert list(KIND.values()) == list(range(1, 36))
     assert names[:6] == ["Hello", "Verdict", "Refused", "Rejoin", "Rejoined", "Frame"]
     assert names[27:29] == ["Bye", "Diverged"]
-    assert names[29:] == ["Agreed", "Fetch", "Fetched", "Mend", "Mended"]
+    assert names[29:] == ["Agreed", "Fetch", "Fetched", "Mend", "Mended", "Runs"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_the_numbers_of_the_kinds_are_those_of_version_1() -> None:
         (b"GET / HTTP/1.1\r\nHost: ab", "magic"),
         (header(version=2), "version"),
         (header(kind=0), "version"),
-        (header(kind=35), "version"),
+        (header(kind=36), "version"),
         (header(reserve=1), "version"),
         (header(meta_bytes=messages.META_BYTES_MAX + 1), "length"),
         (header(meta_bytes=2**32 - 1), "length"),
@@ -226,6 +227,38 @@ def test_an_extent_with_other_data_is_refused(
     with pytest.raises(FormatError) as refusal:
         messages.check_extent(extent, payload)
     assert refusal.value.what == what
+
+
+def runs(*ranges: tuple[int, int], crc: int | None = None, zero: bool = False) -> Runs:
+    expected = 0 if zero else crc32(b"srshell")
+    return Runs(1, 0, ranges, expected if crc is None else crc, zero)
+
+
+@pytest.mark.parametrize(
+    ("message", "payload", "what"),
+    [
+        (runs(), b"", "length"),
+        (runs((0, 3), (8, 0), (9, 4)), b"srshell", "length"),
+        (runs((0, 3), (8, 4)), b"srshel", "length"),
+        (runs((0, 3), (2, 4)), b"srshell", "order"),
+        (runs((8, 3), (0, 4)), b"srshell", "order"),
+        (runs((0, 3), (8, 4)), b"srshelL", "checksum"),
+        (runs((0, 3), (8, 4), zero=True), b"srshell", "length"),
+        (runs((0, 3), zero=True, crc=1), b"", "checksum"),
+        (runs(*((place, 1) for place in range(RUNS_MAX + 1)), zero=True), b"", "length"),
+    ],
+)
+def test_runs_with_other_data_or_out_of_order_are_refused(
+    message: Runs, payload: bytes, what: str
+) -> None:
+    with pytest.raises(FormatError) as refusal:
+        check_runs(message, payload)
+    assert refusal.value.what == what
+
+
+def test_runs_with_their_data_are_accepted() -> None:
+    check_runs(runs((0, 3), (3, 4)), b"srshell")
+    check_runs(runs((0, 3), (1 << 40, 1 << 30), zero=True), b"")
 
 
 def test_an_extent_with_its_data_is_accepted() -> None:

@@ -199,11 +199,11 @@ def test_an_extent_with_edges_inside_blocks_leaves_those_unknown() -> None:
         for block in range(4):
             await side.write(block * BLOCK, bytes([block + 1]) * BLOCK)
         await side.settle()
-        await destage.store(side.core, 0, 100, 2 * BLOCK, bytes(2 * BLOCK))
+        await destage.store(side.core, 0, ((100, 2 * BLOCK),), (bytes(2 * BLOCK),))
         found = await known(side)
         assert (found[0], found[2]) == (UNKNOWN, UNKNOWN)
         assert (found[1], found[3]) == (right(side)[1], right(side)[3])
-        await destage.store(side.core, 0, 4 * BLOCK, BLOCK + 512, None)
+        await destage.store(side.core, 0, ((4 * BLOCK, BLOCK + 512),), None)
         assert (await known(side))[4:] == right(side)[4:]
 
     on_sides(test)

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from srshell.codec.checksum import crc32
+from srshell.codec.copy_messages import Runs
 from srshell.codec.log_frame import FrameBody, Record, RecordKind, pack_body
 from srshell.codec.messages import (
     Extent,
@@ -69,6 +70,12 @@ REFUSED: dict[str, tuple[Message, bytes]] = {
     ),
     "an extent of no volume": (Extent(1, 2, 0, 1, crc32(b"x"), False), b"x"),
     "a damaged extent": (Extent(1, 0, 0, 1, 7, False), b"x"),
+    "runs outside their volume": (
+        Runs(1, 0, ((0, 1), (VOLUME_BYTES, 1)), crc32(b"xx"), False),
+        b"xx",
+    ),
+    "runs out of order": (Runs(1, 0, ((9, 1), (0, 1)), crc32(b"xx"), False), b"xx"),
+    "damaged runs": (Runs(1, 0, ((0, 1), (9, 1)), 7, False), b"xx"),
     "a policy that this release does not know": (Policy("prayer", True), b""),  # type: ignore[arg-type]
     "an answer to no question": (Fenced(0), b""),
 }

@@ -32,7 +32,7 @@ from tests.unit.engine.test_volume_set import on_volumes
 @pytest.mark.parametrize("seed", range(8))
 def test_an_extent_that_lands_during_a_sync_is_covered_by_the_next_one(seed: int) -> None:
     async def test(volumes: VolumeSet, disk: SimDisk) -> None:
-        storing = asyncio.create_task(volumes.store(0, 4096, 4, b"copy"))
+        storing = asyncio.create_task(volumes.store(0, ((4096, 4),), (b"copy",)))
         while not storing.done():
             await volumes.sync()
             await asyncio.sleep(1e-6)

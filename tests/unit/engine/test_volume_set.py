@@ -100,7 +100,7 @@ def test_a_sync_covers_the_volumes_that_were_written() -> None:
 
 def test_a_copied_extent_counts_as_written() -> None:
     async def test(volumes: VolumeSet, disk: SimDisk) -> None:
-        await volumes.store(0, 4096, 4, b"copy")
+        await volumes.store(0, ((4096, 4),), (b"copy",))
         await volumes.sync()
         assert disk.image("/one").durable_bytes()[4096:4100] == b"copy"
 
@@ -109,10 +109,10 @@ def test_a_copied_extent_counts_as_written() -> None:
 
 def test_copied_zeros_empty_what_holds_data_and_leave_holes_alone() -> None:
     async def test(volumes: VolumeSet, disk: SimDisk) -> None:
-        await volumes.store(0, 8192, 4096, b"\xff" * 4096)
+        await volumes.store(0, ((8192, 4096),), (b"\xff" * 4096,))
         changed: list[tuple[int, int]] = []
         disk.before = lambda op: changed.append((op.offset, op.length)) if op.changes else None
-        await volumes.store(0, 0, SIZE_BYTES, None)
+        await volumes.store(0, ((0, SIZE_BYTES),), None)
         assert changed == [(8192, 4096)]
         assert await volumes.read(0, 0, SIZE_BYTES) == bytes(SIZE_BYTES)
         assert await volumes.data_ranges(0, 0, SIZE_BYTES) == []
