@@ -50,6 +50,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _options(call: Call, around: Surroundings) -> Options:
     """How the dashboard is to be, from the words and the environment."""
     given = call.arguments
+    environment = _page() if _in_browser(os.environ) else os.environ
     theme = given.get("theme")
     every = given.get("every")
     record = given.get("record")
@@ -58,10 +59,10 @@ def _options(call: Call, around: Surroundings) -> Options:
         start=around.start,
         owner=around.options,
         read_only=bool(given.get("read_only")),
-        theme=choose_theme(theme if isinstance(theme, str) else None, os.environ),
-        ascii_only=bool(given.get("ascii")) or choose_ascii(os.environ),
+        theme=choose_theme(theme if isinstance(theme, str) else None, environment),
+        ascii_only=bool(given.get("ascii")) or choose_ascii(environment),
         period_seconds=float(every) if isinstance(every, int | float) else 1.0,
-        mouse=choose_mouse(os.environ),
+        mouse=choose_mouse(environment),
         record=Path(record) if isinstance(record, str) else None,
     )
 
@@ -103,6 +104,13 @@ def _dash(call: Call, around: Surroundings) -> int:
 def _in_browser(environment: Mapping[str, str]) -> bool:
     """Whether a page of `srshell dash --web` started this process; it is a terminal to it."""
     return "web_driver" in environment.get("TEXTUAL_DRIVER", "")
+
+
+def _page() -> Mapping[str, str]:
+    """The surroundings of a page: what the terminal of the server can show says nothing of it."""
+    of_terminal = {"TERM", "SSH_TTY"}
+    kept = {name: value for name, value in os.environ.items() if name not in of_terminal}
+    return {**kept, "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
 
 
 def _web(call: Call, around: Surroundings) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import shlex
 import signal
@@ -20,7 +21,7 @@ import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import web
 from textual_serve.app_service import AppService
@@ -40,6 +41,14 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+
+#: What the page would load from elsewhere; any font of fixed width will do.
+_REMOTE: Final = re.compile(r'<link[^>]*"https?://[^>]*>')
+#: Keys reach the terminal before anything was clicked.
+_FOCUS: Final = """<script>
+addEventListener("load", () => document.querySelector(".xterm-helper-textarea")?.focus());
+</script>
+</body>"""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -105,6 +114,13 @@ class WebDashboard(Server):
         if not response.prepared:
             response.headers.update(_HEADERS)
         return response
+
+    async def handle_index(self, request: web.Request) -> web.Response:
+        """The page, which asks nobody else for anything and has the keys from the beginning."""
+        # The base class is decorated: what it makes has become a response.
+        page = cast("web.Response", await super().handle_index(request))
+        page.text = _REMOTE.sub("", page.text or "").replace("</body>", _FOCUS)
+        return page
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Start a dashboard for a page, and end it with the page."""
