@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import attrs
 
-from srshell.backends.base import Backend
+from srshell.backends.base import Backend, SiteState
 from srshell.fabric.catalogue import Catalogue
 from srshell.fabric.clock import Clock
 from srshell.fabric.jobs import JobHandle, Jobs
@@ -33,6 +33,8 @@ FoundT = TypeVar("FoundT")
 
 #: A condition is looked at again after this time even if nothing was heard, in seconds.
 _LOOK_SECONDS = 0.5
+#: How long a site that lives may be late before a change that needs it is refused, in seconds.
+_LATE_SECONDS = 5.0
 
 
 @attrs.frozen
@@ -146,6 +148,27 @@ class Context:
         names = tuple(array.name for array in self.snapshot.arrays)
         await self.sites.look_if_stale(*names, fresh_seconds=0.0)
         return self.view()
+
+    async def patient_view(self) -> View:
+        """As `asked_view`; a site that lives and is late is waited for, at most five seconds.
+
+        For what needs both sides: on a busy machine a site is slow, not lost.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _LATE_SECONDS
+        mark = self.pulse.mark
+        view = await self.asked_view()
+        while not self.copied and loop.time() < end and any(map(self._is_late, self.array_names())):
+            await self.pulse.after(mark, _LOOK_SECONDS)
+            mark = self.pulse.mark
+            view = await self.asked_view()
+        return view
+
+    def _is_late(self, array: str) -> bool:
+        """Whether the process of a site lives and does not answer."""
+        living = {SiteState.STARTING, SiteState.RUNNING, SiteState.FROZEN}
+        answers = self.sites.facts(array).reachable
+        return not answers and self.sites.standing(array).state in living
 
     async def look_at(self, *arrays: str) -> View:
         """Ask sites how they are, now: something was done to them."""

@@ -51,7 +51,7 @@ _IN_SYNC = frozenset({_S.SYNCHRONIZING, _S.PREPARED_FOR_FAILOVER})
 
 async def prepare(context: Context, *, group: str) -> Change:
     """Drain and seal the primary."""
-    view = await context.asked_view()
+    view = await context.patient_view()
     verdict = check_prepare(view, group).enforce()
     way = resolve_direction(view, group)
 
@@ -93,7 +93,7 @@ async def failover(
     ask: bool,
 ) -> Change:
     """Make the other side primary."""
-    view = await context.asked_view()
+    view = await (context.patient_view() if kind == PLANNED else context.asked_view())
     accepted = _accepted(accept_loss)
     loss = _loss_before(view, group) if kind == UNPLANNED else None
     verdict = check_failover(
@@ -200,7 +200,7 @@ async def failback(
     ask: bool,
 ) -> Change:
     """Bring the first primary in step and make it primary again."""
-    view = await context.asked_view()
+    view = await context.patient_view()
     verdict = check_failback(view, group, target=target, confirm=confirm, ask=ask).enforce()
     way = resolve_direction(view, group)
     in_step = view.state(way.primary) in _IN_SYNC

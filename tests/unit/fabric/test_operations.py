@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 import pytest
 
+from srshell.backends.base import SiteStanding, SiteState
 from srshell.fabric.catalogue import Catalogue
 from srshell.fabric.checks import resolve_direction
 from srshell.fabric.holding import desired_state, hold_site, release_site
@@ -55,6 +56,31 @@ def restart_all(fabric: FabricSession, world: FakeWorld) -> None:
         if desired_state(fabric.context, array) is DesiredState.RUN:
             world.start(array)
     fabric.context.pulse.beat()
+
+
+async def test_a_planned_failover_waits_for_a_site_that_is_late(
+    opener: Opener, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lives: a busy machine is slow, not lost, and a moment later the answer is there."""
+    async with protected_fabric(opener) as fabric:
+        standing = fabric.context.backend.standing
+
+        def frozen(array: str) -> SiteStanding:
+            found = standing(array)
+            late = not world.sites[array].up
+            return attrs.evolve(found, state=SiteState.FROZEN) if late else found
+
+        monkeypatch.setattr(fabric.context.backend, "standing", frozen)
+        world.sites["B"].up = False
+        await fabric.context.look_at("B")
+        assert not fabric.context.sites.facts("B").reachable
+
+        def answer() -> None:
+            world.sites["B"].up = True
+            fabric.context.pulse.beat()
+
+        asyncio.get_running_loop().call_later(0.2, answer)
+        assert (await fabric.failover("PriRG", confirm="RecRG")).new_primary == "RecRG"
 
 
 @pytest.mark.parametrize("crash", _PLANNED_CRASHES, ids="-".join)
