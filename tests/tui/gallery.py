@@ -121,8 +121,30 @@ def plan(**changes: Any) -> PlanReport:  # noqa: ANN401
         ),
         confirm="RecRG",
         about_seconds=3.0,
+        unavailable=(
+            "no writes to PriRG while the roles change: 2.1 s last time",
+            "PrimaryVol at ClusterA takes no writes",
+        ),
+        measured=(
+            CheckRow("SR6013", "holds", "PriRG leads and is Synchronizing"),
+            CheckRow("SR5203", "holds", "epoch 7, LSN 8841203, 7 GiB of the log free"),
+            CheckRow("SR6004", "holds", "ClusterB lacks 0 B"),
+        ),
+        inverse=("srshell failback RecRG --confirm PriRG",),
     )
     return attrs.evolve(made, **changes)
+
+
+def volumes_plan() -> PlanReport:
+    """The plan of many volumes; more than a small screen has room for."""
+    names = [f"{stem}{number}" for number in range(4) for stem in ("Data", "Copy", "Log", "Tail")]
+    return PlanReport(
+        "provision",
+        tuple(StepRow(name, f"create ClusterA/PoolA/{name} 8 MiB block 4096") for name in names),
+        measured=tuple(CheckRow("SR2005", "holds", f"{name}: 64 GiB free") for name in names),
+        inverse=tuple(f"srshell volume rm {name} --confirm {name}" for name in names),
+        taken_bytes=128 << 20,
+    )
 
 
 def wizard(kind: str, size: str = "80x24") -> Drawing:
@@ -158,6 +180,7 @@ WIZARDS: dict[str, Callable[[wizards.Wizard], wizards.Wizard]] = {
     "loss": lambda _: wizards.of_line(_UNPLANNED).planned(
         plan(
             lost_bytes=None,
+            inverse=None,
             checks=(CheckRow("SR6006", "warning", "DemoVM runs on ClusterA", 69),),
         )
     ),
@@ -168,8 +191,13 @@ WIZARDS: dict[str, Callable[[wizards.Wizard], wizards.Wizard]] = {
         _REFUSED
     ),
     "yes-or-no": lambda _: wizards.of_line("suspend PriRG").planned(
-        PlanReport("suspend PriRG", (StepRow("suspend", "pause PriRG > RecRG"),))
+        PlanReport(
+            "suspend PriRG",
+            (StepRow("suspend", "pause PriRG > RecRG"),),
+            inverse=("srshell resume PriRG",),
+        )
     ),
+    "long": lambda _: wizards.of_line("provision Data0 Copy0 --size 8M").planned(volumes_plan()),
     "asking": lambda _: (
         wizards.provision_pair(["ClusterA/PoolA", "ClusterB/PoolB"]).answer("").answer("CopyVol")
     ),

@@ -10,7 +10,9 @@ import attrs
 import pytest
 from rich.cells import cell_len
 
+from srshell_tui import wizard as wizards
 from srshell_tui.screens import DRAW
+from srshell_tui.screens.wizard import draw_wizard
 from srshell_tui.store import FabricView
 from srshell_tui.text import Tone, to_ascii, width_of
 from tests.tui import gallery, states
@@ -46,6 +48,21 @@ def test_every_screen_says_how_to_leave_it(name: str) -> None:
     if not keys:  # too small for more than a sentence
         keys = set(drawing.text().split())
     assert keys & {"esc", "q"}, drawing.text()
+
+
+@pytest.mark.parametrize("count", [1, 4, 7, 12, 60])
+def test_however_long_a_plan_is_what_confirms_it_is_seen(count: int) -> None:
+    """And the way back, what is lost, and how much is not shown."""
+    many = gallery.volumes_plan()
+    plan = attrs.evolve(
+        many, steps=(many.steps * 4)[:count], inverse=(many.inverse or ())[:count], confirm="RecRG"
+    )
+    wizard = wizards.of_line("provision Data0 Copy0 --size 8M").planned(plan)
+    text = draw_wizard(states.scene(gallery.sync()), wizard).text()
+    assert "type RecRG to run it" in text
+    assert "data loss: 0 B" in text
+    assert "undo: srshell volume rm Data0 --confirm Data0" in text
+    assert ("more lines:" in text) == (count > 7)
 
 
 def test_there_is_a_picture_for_every_file_and_for_every_screen() -> None:

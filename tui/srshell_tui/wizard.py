@@ -158,10 +158,10 @@ def of_line(line: str) -> Wizard:
     Raises:
         SrError: it cannot be read.
     """
-    call = parse_line(line)
+    parse_line(line)
     words = shlex.split(line)
     line = shlex.join(words[1:] if words[:1] == ["srshell"] else words)
-    return Wizard(call.spec.summary, Stage.PLAN, line=line)
+    return Wizard(line, Stage.PLAN, line=line)
 
 
 def of_options(title: str, options: Sequence[Option]) -> Wizard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from srshell.fabric.pages import Page
-from srshell.fabric.pages.words import duration, size
+from srshell.fabric.pages.words import duration
 from srshell.model.inventory import Step
 from srshell.model.report import StepRow
 from srshell_tui.frame import Body, Key, compose, top
@@ -13,13 +13,11 @@ from srshell_tui.marks import STEP_TONES, marked
 from srshell_tui.scene import Scene, couple_of
 from srshell_tui.screens.jobs import step_line
 from srshell_tui.screens.parts import job_share
+from srshell_tui.screens.plan import plan_lines
 from srshell_tui.text import Drawing, Line, Piece, Tone, bar, cell, fit, rule, spans, wrap
 from srshell_tui.wizard import Stage, Wizard
 
 _WAY: Final = (Stage.CHOOSE, Stage.PLAN, Stage.CONFIRM, Stage.RUN, Stage.DONE)
-_VERDICTS: Final = {
-    "holds": ("✔", Tone.OK), "warning": ("▲", Tone.WARNING), "refused": ("✖", Tone.ERROR),
-}  # fmt: skip
 
 
 def draw_wizard(scene: Scene, wizard: Wizard) -> Drawing:
@@ -28,6 +26,7 @@ def draw_wizard(scene: Scene, wizard: Wizard) -> Drawing:
     first = (top(scene, (wizard.title,)), _way(wizard, width))
     lines: list[Line] = []
     cursor: int | None = None
+    live = _live(scene, wizard, width)
     match wizard.stage:
         case Stage.CHOOSE:
             lines, cursor = _options(wizard, width)
@@ -38,12 +37,12 @@ def draw_wizard(scene: Scene, wizard: Wizard) -> Drawing:
         case Stage.REFUSED:
             lines = [rule("Refused, nothing has changed", width), *_error(wizard, width)]
         case Stage.CONFIRM:
-            lines, cursor = _plan(wizard, width)
+            lines = plan_lines(wizard, width, scene.height - len(first) - len(live) - 2)
         case Stage.RUN:
             lines = _running(wizard, width)
         case Stage.DONE:
             lines = _result(wizard, width)
-    lines += _live(scene, wizard, width)
+    lines += live
     return compose(scene, first, Body(lines, cursor), _keys(wizard))
 
 
@@ -115,56 +114,6 @@ def _questions(wizard: Wizard, width: int) -> list[Line]:
         lines.append(fit(spans((f" {wizard.problem}", Tone.ERROR)), width))
     hint = " change what stands on the last line, or leave it; ⏎ takes it, esc cancels"
     return [*lines, fit((), width), fit(spans((hint, Tone.DIM)), width)]
-
-
-def _plan(wizard: Wizard, width: int) -> tuple[list[Line], int | None]:
-    """What would be done, what it costs, and how it is confirmed."""
-    plan = wizard.plan
-    assert plan is not None, wizard
-    lines = [rule("Plan", width, "nothing has changed yet")]
-    for number, step in enumerate(plan.steps, 1):
-        first, *rest = wrap(step.text, width - 18)
-        lines.append(fit(spans(f" {number:>2} {cell(step.name, 12)} {first}"), width))
-        lines += [fit(spans(" " * 17, part), width) for part in rest]
-    if plan.lost_bytes is None:
-        lines.append(
-            fit(spans((" data loss: known once the source has been fenced", Tone.WARNING)), width)
-        )
-    else:
-        tone = Tone.OK if plan.lost_bytes == 0 else Tone.ERROR
-        lines.append(fit(spans(" data loss: ", (size(plan.lost_bytes), tone)), width))
-    if plan.about_seconds is not None:
-        lines.append(fit(spans(f" takes about {duration(plan.about_seconds)}"), width))
-    if plan.checks:
-        lines.append(rule("Checks", width))
-    for check in plan.checks:
-        mark = _VERDICTS.get(check.verdict, ("○", Tone.UNKNOWN))
-        head, *rest = wrap(f"{check.code} {check.text}", width - 4)
-        lines.append(fit(spans(" ", mark, f" {head}"), width))
-        lines += [fit(spans(f"   {part}"), width) for part in rest]
-    lines += _command(wizard, width)
-    if wizard.wanted:
-        lines.append(rule("Confirm", width))
-        lines.append(
-            fit(spans(" type ", (wizard.wanted, Tone.KEY), " to run it; esc cancels"), width)
-        )
-    else:
-        lines.append(rule("Run it?", width))
-        cancel, run = ("   Cancel ", " ▶ Run ") if wizard.run_chosen else (" ▶ Cancel ", "   Run ")
-        chosen = (Tone.DIM, Tone.BOLD) if wizard.run_chosen else (Tone.BOLD, Tone.DIM)
-        lines.append(fit(spans((cancel, chosen[0]), (run, chosen[1])), width))
-    if wizard.problem:
-        lines.append(fit(spans((f" {wizard.problem}", Tone.ERROR)), width))
-    return lines, None
-
-
-def _command(wizard: Wizard, width: int) -> list[Line]:
-    """The same thing where people type."""
-    shell = wizard.command
-    magic = f"%sr {shell.removeprefix('srshell ')}"
-    lines = [rule("Same thing as a command", width)]
-    return lines + [fit(spans(f" {cell(where, 9)} {line}"), width)
-                    for where, line in (("shell", shell), ("notebook", magic))]  # fmt: skip
 
 
 def _running(wizard: Wizard, width: int) -> list[Line]:
