@@ -4,6 +4,7 @@ Always true:
 
 (1) The tasks of a link end by themselves when the link closes; none is cancelled.
 (2) What the machine decides on a confirmation is carried out before the next message is read.
+(3) A peer that answers and takes nothing into its log is lost in the end, as a silent one is.
 """
 
 from __future__ import annotations
@@ -61,6 +62,10 @@ class Lead:
         self.copier = copier
         self._carry_out = carry_out
         self._heard_at = asyncio.get_running_loop().time()
+        #: Whether the peer was given up because its log stood still.
+        self.stuck = False
+        self._confirmed_lsn = -1
+        self._moved_at = self._heard_at
         #: Questions without an answer yet, the oldest first: answers come in that order.
         self._answers: defaultdict[object, deque[asyncio.Future[object]]] = defaultdict(deque)
         self._asked = 0
@@ -168,6 +173,18 @@ class Lead:
                     await self._stopped.wait()
             if loop.time() - self._heard_at > limits.peer_timeout_seconds:
                 raise LinkClosed("the peer is silent")
+            self._watch_progress(loop.time())
+
+    def _watch_progress(self, now: float) -> None:
+        """Give the peer up when writes wait for its log, and it has not moved for long."""
+        core, source = self._core, self._core.source
+        held = source is not None and not source.alone
+        waiting = held and core.confirmed_lsn < core.log.durable_lsn
+        if not waiting or core.confirmed_lsn != self._confirmed_lsn:
+            self._confirmed_lsn, self._moved_at = core.confirmed_lsn, now
+        elif now - self._moved_at > core.world.limits.stuck_seconds:
+            self.stuck = True
+            raise LinkClosed("the peer's log stands still")
 
     async def ask(
         self, message: Message, key: object, payload_buffers: Sequence[bytes] = ()

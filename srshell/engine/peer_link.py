@@ -244,7 +244,7 @@ class PeerLink:
         finally:
             self._copied_bytes = self.copied_bytes_total
             self.lead = None
-            self._lost()
+            self._lost(stuck=lead.stuck)
 
     async def _serve_follow(self, link: Link) -> None:
         follow = self.follow = Follow(self._core, link, self._applier)
@@ -273,17 +273,21 @@ class PeerLink:
         delay_seconds = self._core.world.limits.stable_link_seconds
         self._settling = asyncio.get_running_loop().call_later(delay_seconds, settle)
 
-    def _lost(self) -> None:
+    def _lost(self, *, stuck: bool) -> None:
         core = self._core
         if self._settling is not None:
             self._settling.cancel()
         if self.wanted:
             self._losses.append(asyncio.get_running_loop().time())
         if self.state is LinkState.CONNECTED:
-            self._set_state(LinkState.CONNECTING, "the link closed")
+            reason = "the peer answers, and its log stands still" if stuck else "the link closed"
+            self._set_state(LinkState.CONNECTING, reason)
         if core.source is not None:
             self._carry_out(core.source.handle(machine.LinkDown()))
             self.watch_for_timeout()
+            if stuck:
+                # It has had its time, and would be back at once and hold the same writes again.
+                self._timed_out()
         self.nudge()
 
     def watch_for_timeout(self) -> None:

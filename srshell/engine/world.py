@@ -22,6 +22,7 @@ class Limits:
 
     heartbeat_seconds: float = 1.0
     peer_timeout_seconds: float = 5.0
+    stuck_seconds: float = 30.0  # for so long a peer that answers may confirm nothing of what waits
     stable_link_seconds: float = 3.0  # for so long a link must hold that was lost lately...
     flapping_seconds: float = 30.0  # ...twice within this
     reconnect_seconds: float = 0.25

@@ -17,6 +17,7 @@ from srshell.model.replica import OnPeerLoss
 SMALL_LIMITS: Final = Limits(
     heartbeat_seconds=0.05,
     peer_timeout_seconds=0.25,
+    stuck_seconds=0.8,
     stable_link_seconds=0.15,
     flapping_seconds=1.5,
     reconnect_seconds=0.02,
