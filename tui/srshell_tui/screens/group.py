@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Final
 
-from srshell.fabric.mending import code_of, mend_of
+from srshell.fabric.mending import code_of, mend_of_sides
 from srshell.fabric.pages.words import UNKNOWN, duration, size
 from srshell.model.report import GroupStatus
 from srshell.model.states import TRANSITIONS, ReplicationState
@@ -250,7 +250,7 @@ def _reasons(scene: Scene, couple: Couple, width: int) -> list[Line]:
     lines += split_lines(couple.source, scene.now, width)
     waiting = [side for side in couple.sides if side.waiting_on]
     lines += [fit(spans(f" {s.name} waits for: {s.waiting_on}"), width) for s in waiting]
-    if mend := next((mend for side in couple.sides if (mend := mend_of(side))), ""):
+    if mend := mend_of_sides(couple.sides):
         lines.append(fit(spans(" mend   ", (mend, Tone.KEY)), width))
     return lines
 

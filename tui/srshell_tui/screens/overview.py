@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from srshell.fabric.mending import code_of, mend_of
+from srshell.fabric.mending import code_of, mend_of_sides
 from srshell.fabric.pages.words import UNKNOWN, duration, size
 from srshell.model.report import ArrayReport
 from srshell.model.states import ReplicationHealth
@@ -217,7 +217,7 @@ def _why(scene: Scene, couple: Couple | None, width: int, lines_max: int) -> lis
         text = f" {source.name}: {progress_text(source.progress)}"
         lines.append(fit(spans((text, Tone.WORKING)), width))
     last: list[Line] = []
-    if mend := next((mend for side in couple.sides if (mend := mend_of(side))), ""):
+    if mend := mend_of_sides(couple.sides):
         last.append(fit(spans(" mend   ", (mend, Tone.KEY)), width))
     if couple.other and scene.view.fresh(source):
         ready = "yes" if source.failover_ready else "no"
