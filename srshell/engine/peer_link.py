@@ -235,7 +235,7 @@ class PeerLink:
         event = machine.LinkUp(start_lsn, copier is not None, lag_bytes, settled=settled)
         if agreement.decision.amount is Amount.LOG and lag_bytes and core.source.alone:
             self.flow = Flow.LOG_REPLAY
-        if self.flow not in {None, Flow.INITIAL_COPY}:
+        if self.flow is not None:
             self.resyncs_total, self.resync = self.resyncs_total + 1, self.flow
         self._carry_out(core.source.handle(event))
         self._committer().poke()

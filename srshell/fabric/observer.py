@@ -4,7 +4,8 @@ Always true:
 
 (1) What is told was seen: a change between two looks is told once, with the word before and after.
 (2) The first look after the owner started only remembers; it tells nothing.
-(3) A resync that was over between two looks is told, too, before the word that came after it.
+(3) A resync that was over between two looks is told, too, before the word that came after it; and
+    so is a first copy, through which every group passes.
 """
 
 from __future__ import annotations
@@ -59,10 +60,13 @@ class Observer:
             resync = self._new_resync(view, group.name)
             if before is None:
                 continue
-            if resync is not None and word is not _S.RESYNCHRONIZING:
-                self._tell_resync(group.name, resync, f"{before.value} > {word.value}")
+            path = f"{before.value} > {word.value}"
+            if resync is Flow.INITIAL_COPY and _S.REPLICATING not in {before, word}:
+                path = f"{before.value} > {_S.REPLICATING.value} > {word.value}"
+            elif resync not in {None, Flow.INITIAL_COPY} and word is not _S.RESYNCHRONIZING:
+                self._tell_resync(group.name, resync, path)
             if before is not word:
-                self._tell(view, group.name, before, word)
+                self._tell(view, group.name, before, word, path)
         for partnership in view.snapshot.partnerships:
             # While roles change, what the sites said last is older than the change.
             settled = partnership.failed_over and partnership.partnership not in view.busy
@@ -90,11 +94,10 @@ class Observer:
             self._context.stalled[group] = now - known.moved
 
     def _tell(
-        self, view: View, group: str, before: ReplicationState, word: ReplicationState
+        self, view: View, group: str, before: ReplicationState, word: ReplicationState, path: str
     ) -> None:
         """Say what a change of the word means; the primary speaks for both sides."""
         journal = self._context.journal
-        path = f"{before.value} > {word.value}"
         if word is _S.ERROR:
             self._tell_error(view, group, path)
         elif word is _S.SPLIT_BRAIN:

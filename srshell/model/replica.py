@@ -285,7 +285,7 @@ class ReplicaReport:
     written_bytes_total: int = 0
     copied_bytes_total: int = 0
     log_frames_total: int = 0
-    resyncs_total: int = 0  # times that this side, as the primary, began to bring its peer up
+    resyncs_total: int = 0  # times that this side brought its peer up, the first copy included
     resync: Flow | None = None  # the way of the last of them
     latency: Legs = attrs.field(factory=Legs)
     rates: Rates = attrs.field(factory=Rates)

@@ -64,17 +64,17 @@ def test_what_the_peer_lacks_is_counted_while_the_primary_is_alone() -> None:
 def test_the_ways_by_which_a_peer_was_brought_up_are_counted() -> None:
     async def test(pair: Sides) -> None:
         await pair.sync()
-        assert (pair.a.report.resyncs_total, pair.a.report.resync) == (0, None)
+        assert (pair.a.report.resyncs_total, pair.a.report.resync) == (1, Flow.INITIAL_COPY)
         await pair.go_alone()
         pair.mend()
         await pair.in_sync()
-        assert (pair.a.report.resyncs_total, pair.a.report.resync) == (1, Flow.LOG_REPLAY)
+        assert (pair.a.report.resyncs_total, pair.a.report.resync) == (2, Flow.LOG_REPLAY)
         await pair.go_alone()
         for _ in range(RING_BYTES // BLOCK):
             await pair.a.write(BLOCK, b"b" * BLOCK)
         pair.mend()
         await pair.in_sync()
-        assert (pair.a.report.resyncs_total, pair.a.report.resync) == (2, Flow.BITMAP_COPY)
+        assert (pair.a.report.resyncs_total, pair.a.report.resync) == (3, Flow.BITMAP_COPY)
         assert pair.b.report.resyncs_total == 0
 
     on_sides(test)

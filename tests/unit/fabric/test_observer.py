@@ -10,7 +10,7 @@ import pytest
 from srshell.fabric.context import Context
 from srshell.fabric.observer import Observer
 from srshell.fabric.snapshot import View
-from srshell.model.replica import Flow, ReplicaRole
+from srshell.model.replica import Flow, ReplicaData, ReplicaRole
 from tests.unit.fabric import world
 
 
@@ -87,6 +87,20 @@ def test_a_resync_that_is_looked_at_is_told_once(way: Flow, code: str) -> None:
     assert looker.sees(world.protected(east=over)) == [
         ("SR5201", "Resynchronizing > Synchronizing")
     ]
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_group_passes_through_its_first_copy_whether_it_is_seen_or_not(seen: bool) -> None:
+    """The article's step 8 is true in the journal of a quick machine, too."""
+    looker = Looker()
+    looker.sees(world.view(partnerships=(world.partnership(),)))
+    first = {"resyncs_total": 1, "resync": Flow.INITIAL_COPY}
+    way = "ReadyForInitialReplication > Replicating > Synchronizing"
+    if seen:
+        copying = {**first, "flow": Flow.INITIAL_COPY, "data": ReplicaData.CONSISTENT}
+        assert looker.sees(world.protected(east=copying)) == []
+        way = "Replicating > Synchronizing"
+    assert looker.sees(world.protected(east=first)) == [("SR5201", way)]
 
 
 def test_a_resync_between_two_looks_at_a_group_in_sync_is_told() -> None:
