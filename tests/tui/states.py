@@ -252,15 +252,26 @@ SPLIT = both(
         SplitSide("ClusterB", 0, 0, 8841203, 8841203, None, None),
     ),
 )
-SUSPENDED = both(
-    forecast=Forecast(True, 480, 30 * MIB, None),
-    replication_state=_S.SUSPENDED,
-    replication_health=_H.WARNING,
-    health_reasons=(HealthReason("suspended", "a person paused replication"),),
-    failover_ready=False,
-    failover_ready_reason="replication is suspended",
-    rpo_seconds=12.0,
-    bytes_behind=30 * MIB,
+SUSPENDED = (
+    side(
+        forecast=Forecast(True, 480, 30 * MIB, None),
+        replication_state=_S.SUSPENDED,
+        replication_health=_H.WARNING,
+        health_reasons=(HealthReason("suspended", "replication was suspended by a person"),),
+        failover_ready=False,
+        failover_ready_reason="replication is suspended",
+        rpo_seconds=12.0,
+        bytes_behind=30 * MIB,
+    ),
+    side(
+        "RecRG",
+        replication_state=_S.WAITING_FOR_SOURCE,
+        replication_health=_H.WARNING,
+        health_reasons=(HealthReason("peer-away", "the source does not answer"),),
+        failover_ready=False,
+        failover_ready_reason="replication is suspended",
+        rpo_seconds=12.0,
+    ),
 )
 EMPTY = Frame(1, NOW, True, info(sites=()))
 

@@ -126,9 +126,14 @@ class Couple:
 
     @property
     def reasons(self) -> tuple[tuple[GroupStatus, HealthReason], ...]:
-        """Why it is not better, the side with the worse health first."""
+        """Why it is not better, the side with the worse health first.
+
+        That a source is not heard is no news of its own while a person has paused it.
+        """
         sides = sorted(self.sides, key=lambda side: _DANGER[side.replication_health])
-        return tuple((side, reason) for side in sides for reason in side.health_reasons)
+        found = [(side, reason) for side in sides for reason in side.health_reasons]
+        paused = any(reason.code == "suspended" for _, reason in found)
+        return tuple((s, r) for s, r in found if not (paused and r.code == "peer-away"))
 
 
 def couples(view: FabricView) -> tuple[Couple, ...]:

@@ -113,17 +113,27 @@ def _standing(scene: Scene, couple: Couple) -> tuple[Line, ...]:
         steps.append(_here(state, fresh=fresh))
     health, tone = health_span(couple.health)
     sides: list[Piece] = [" ", sure(health, tone, fresh=fresh)]
-    for label, side, mark in zip(("source", "dest"), couple.sides,
-                                 (Tone.SOURCE, Tone.DESTINATION), strict=False):  # fmt: skip
+    sizes = [_data_size(side) for side in couple.sides]
+    same = len(set(sizes)) == 1
+    for number, (label, side, mark) in enumerate(
+        zip(("source", "dest"), couple.sides, (Tone.SOURCE, Tone.DESTINATION), strict=False)
+    ):
         data = [volume for volume in side.volumes if volume.role == "data"]
-        what = f"{data[0].name} {size(sum(v.size_bytes for v in data))}" if data else ""
         more = f" +{len(data) - 1}" if len(data) > 1 else ""
-        sides += [("   " + label, mark), f" {side.array}/{what}{more}"]
-    sentence = spans(f" {state.sentence}")
+        told = sizes[number] if not same or number == len(sizes) - 1 else ""
+        about = f"{data[0].name}{more}  {told}".rstrip() if data else ""
+        sides += [("   " + label, mark), f" {side.array}/{about}"]
+    text, kind = state.sentence, Tone.PLAIN
     if not fresh:
         heard = moment(scene.view.as_of(source), scene.now)
-        sentence = spans((f" as of {heard}: {state.sentence}", Tone.UNKNOWN))
-    return fit(spans(*steps), width), fit(sentence, width), fit(spans(*sides), width)
+        text, kind = f"as of {heard}: {text}", Tone.UNKNOWN
+    sentence = (fit(spans((f" {part}", kind)), width) for part in wrap(text, width - 2))
+    return fit(spans(*steps), width), *sentence, fit(spans(*sides), width)
+
+
+def _data_size(side: GroupStatus) -> str:
+    """How large the data volumes of a side are together."""
+    return size(sum(volume.size_bytes for volume in side.volumes if volume.role == "data"))
 
 
 def _here(state: ReplicationState, *, fresh: bool) -> Span:
