@@ -115,7 +115,9 @@ class Cell:
                 problem = error.message.removeprefix("This command cannot be read: ").rstrip(".")
                 facts = f"line {statement.line}: {_short(statement.text)}"
                 if error.code == "SR0001":
-                    raise unreadable("", f"line {statement.line}: {problem}", facts) from None
+                    wrong = unreadable("", f"line {statement.line}: {problem}", facts)
+                    wrong.mend = "%vmm --help"
+                    raise wrong from None
                 raise
         if prose:
             print(f"{len(prose)} lines of prose left out")

@@ -43,17 +43,19 @@ _MENDS: Final = (
         "the words before the cmdlet are a sentence",
     ),
     _Mend(
-        re.compile(r"^\$ \$ PriPoolName \$RecPool = Get-SCStoragePool -Name \$$"),
+        re.compile(r"^\$\s+\$\s+PriPoolName\s+\$RecPool\s*=\s*Get-SCStoragePool\s+-Name\s+\$$"),
         "$PriPool = Get-SCStoragePool -Name $PriPoolName",
         "the line of the primary pool is garbled",
     ),
     _Mend(
-        re.compile(r"^\$ \$PriPoolName \$RecPool = Get-SCStoragePool -Name \$$"),
+        re.compile(r"^\$\s+\$PriPoolName\s+\$RecPool\s*=\s*Get-SCStoragePool\s+-Name\s+\$$"),
         "$RecPool = Get-SCStoragePool -Name $RecPoolName",
         "the line of the secondary pool is garbled",
     ),
     _Mend(re.compile(r"^RecArray(?=\s*=)"), "$RecArray", "a variable begins with $"),
-    _Mend(re.compile(r"(?<= )- (?=Name \$)"), "-", "there is no space between the dash and Name"),
+    _Mend(
+        re.compile(r"(?<=\s)-\s+(?=Name\s+\$)"), "-", "there is no space between the dash and Name"
+    ),
     _Mend(re.compile(r"\bSRecRG\b"), "$RecRG", "SRecRG is $RecRG"),
     _Mend(
         re.compile(r"(?<=-Operation TearDown)\s+Tear down need to be done on both RGs\s*$"),
@@ -62,7 +64,7 @@ _MENDS: Final = (
     ),
 )
 _PROSE: Final = re.compile(
-    r"^(?:\d+\.\s|[*>+-]\s|>|\[|!\[|\||<!--)"  # a list, a quotation, a link, a table
+    r"^(?:\d+\.\s|[*>+-]\s|>|\[|!\[|\||<!--|```|~~~)"  # a list, a quotation, a link, a table, a fence
     r"|^[A-Z][\w'/-]*[ ,.:](?=.*[a-z])"  # a sentence
 )
 _CODE: Final = re.compile(rf"{_CMDLET}\b|^[A-Z]\w+-[A-Z]\w\w|^\s*\$|\s=\s")

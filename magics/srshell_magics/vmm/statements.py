@@ -6,10 +6,12 @@ Always true:
     quotes; otherwise its line ends it.
 (2) Comments are left out; text between quotes is never looked into.
 (3) Every statement knows the line of the cell on which it begins, counted from 1.
+(4) What a word processor or a console put around a line is no part of it: curly quotes, prompts.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import attrs
@@ -20,6 +22,10 @@ _QUOTES = "'\""
 #: Word processors and web pages put these in the place of the plain ones.
 _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"',
                         "\u2013": "-", "\u2014": "-", "\u00a0": " "})  # fmt: skip
+#: `PS C:\\> `, `[host]: PS> `, and `>> ` where a statement goes on.
+_PROMPT = re.compile(
+    r"^[ \t]*(?:(?:\[[^\]\n]+\]:[ \t]*)?PS(?:[ \t][^>\n]*)?>|>>)[ \t]?", re.MULTILINE
+)
 
 
 @attrs.frozen
@@ -39,7 +45,7 @@ def statements(
     """
     return [
         attrs.evolve(statement, text=statement.text.strip())
-        for statement in _Cutter(cell.translate(_PLAIN), leave_out).cut()
+        for statement in _Cutter(_PROMPT.sub("", cell.translate(_PLAIN)), leave_out).cut()
         if statement.text.strip()
     ]
 

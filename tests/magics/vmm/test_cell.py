@@ -1,20 +1,14 @@
 """A cell runs its statements as commands, shows them, and stops at the first refusal."""
 
-import re
 import shlex
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
-import srshell
 from srshell.model.errors import SrError
 from srshell_magics.vmm.cell import Cell
 from tests.magics.samples import status_row
-from tests.magics.vmm.lines import COMMANDS, LINES, NAMES
 
 
 @attrs.frozen
@@ -186,40 +180,3 @@ def test_strict_mends_nothing(cell: Cell) -> None:
     for line in ("RecArray = Get-SCStorageArray", "Open the VMM console."):
         with pytest.raises(SrError):
             run(cell, line, strict=True)
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("SRSHELL_FABRIC", str(tmp_path / "fabric"))
-    for name in ("east", "west"):
-        (tmp_path / name).mkdir()
-    with srshell.connect() as fabric:
-        for name, array in (("east", "ClusterA"), ("west", "ClusterB")):
-            fabric.discover(str(tmp_path / name), name=array, site=name)
-            fabric.classify(f"{array}/PoolA", "gold")
-    yield tmp_path
-    with srshell.connect() as fabric:
-        fabric.stop_owner()
-
-
-@pytest.mark.slow
-def test_the_article_as_it_stands_from_first_to_last_line(
-    sandbox: Path, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    """Pasted into one cell, on a fresh fabric of real processes."""
-    monkeypatch.setenv("SRSHELL_FABRIC", str(sandbox / "fabric"))
-    shell.run_line_magic("load_ext", "srshell")
-    shell.push(NAMES)  # type: ignore[no-untyped-call]
-    outcome = shell.run_cell(f"%%vmm\nPair the arrays, then provision.\n{LINES}")  # type: ignore[no-untyped-call]
-    said = capsys.readouterr().out
-    assert outcome.success, said
-    commands = re.findall(r"= srshell (.*)", said)
-    looking = {"arrays", "pools", "status"}
-    assert tuple(c for c in commands if c not in looking and not c.startswith("wait")) == COMMANDS
-    assert "Name              : RecRG" in said
-    assert "1 lines of prose" in said
-    with srshell.connect() as fabric:
-        assert {row.replication_state for row in fabric.status()} == {"Disabled"}
-        states = [event.text for event in fabric.events() if "Replicating" in event.text]
-    assert states, "the article's step 8 is true in the journal"

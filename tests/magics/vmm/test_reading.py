@@ -141,6 +141,28 @@ def test_the_two_garbled_lines_are_the_two_pools() -> None:
 
 
 @pytest.mark.parametrize(
+    "dressed",
+    [
+        "PS C:\\Users\\admin> $a = 1 `\r\n>> + 2\r\nPS C:\\Users\\admin> $b",
+        "PS> $a = 1 +\t`\n>> 2\nPS> $b\nPS> ",
+        "[vmm01]: PS C:\\> $a = 1 `  \n  + 2\n[vmm01]: PS C:\\>$b",
+        "```powershell\n$a = 1 `\n  + 2\n```\n\n~~~\n$b\n~~~",
+    ],
+)
+def test_what_stands_around_a_line_is_no_part_of_it(dressed: str) -> None:
+    """Prompts of a console, fences of a page, the line ends of another system."""
+    found = ["".join(each.text.split()) for each in statements(dressed, is_prose)]
+    assert found == ["$a=1+2", "$b"]
+
+
+def test_a_garbled_line_is_known_however_it_is_folded() -> None:
+    for line in filter(None, LINES.splitlines()):
+        folded = line.replace(" -Name", " `\n\t -Name").replace(" - Name", " -  Name")
+        (whole,) = statements(folded)
+        assert mended(whole.text).why == mended(line).why
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "1. Open the VMM console.",
