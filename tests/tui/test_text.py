@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from srshell_tui.scene import brief, moment
 from srshell_tui.text import Tone, bar, beside, cell, ends, fit, graph, rule, spans, width_of, wrap
+from tests.tui import states
 
 ANY = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("漢字é\u0301🙂\u202e\x1b")))
 
@@ -50,3 +53,24 @@ def test_sentences_break_between_words() -> None:
     assert wrap("one two three", 8) == ("one two", "three")
     both = beside([spans("a")], [spans("b"), spans("c")], 3, 6)
     assert ["".join(t for t, _ in line) for line in both] == ["a  │b ", "   │c "]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "—"), (0, "0 s"), (0.04, "0.1 s"), (59.4, "59 s"), (59.6, "1m00s"), (151, "2m31s"),
+     (3599.7, "1h00m"), (11_130, "3h05m"), (86_400 * 12 + 3 * 3600, "12d03h")],
+)  # fmt: skip
+def test_a_duration_fits_its_column(seconds: float | None, text: str) -> None:
+    """A recovery point that is cut off says nothing."""
+    assert brief(seconds) == text
+    assert len(text) <= 7
+
+
+@pytest.mark.parametrize(
+    ("age_seconds", "text"),
+    [(0, "12:04:31"), (13 * 3600, "23:04:31"), (30 * 3600, "03-01 06:04"),
+     (400 * 86_400, "2025-01-26")],
+)  # fmt: skip
+def test_a_moment_is_told_as_shortly_as_it_is_certain(age_seconds: float, text: str) -> None:
+    """The night is no reason for a date."""
+    assert moment(states.NOW - age_seconds, states.NOW) == text

@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from srshell.fabric.pages.words import duration
 from srshell.model.health import HealthReason
 from srshell.model.report import GroupStatus
 from srshell.model.states import ReplicationHealth
@@ -30,6 +31,9 @@ _DANGER: Final[dict[ReplicationHealth, int]] = {
     ReplicationHealth.NORMAL: 2,
     ReplicationHealth.NOT_APPLICABLE: 3,
 }
+_MINUTE_SECONDS: Final = 60
+#: A time of the clock within so many seconds can be no other day's.
+_HOURS_SECONDS: Final = 20 * 3600.0
 SORTS: Final = ("danger", "name")
 
 
@@ -193,12 +197,27 @@ def window(count: int, chosen: int | None, room: int) -> tuple[int, int]:
 
 
 def moment(unix: float, now: float) -> str:
-    """A moment of today as a time, any other as a date too."""
+    """A moment of the last hours as a time, any other as a date, too; never more than 11 cells."""
     if not unix:
         return "—"
-    local, today = time.localtime(unix), time.localtime(now)
-    form = "%H:%M:%S" if local[:3] == today[:3] else "%Y-%m-%d %H:%M"
-    return time.strftime(form, local)
+    local = time.localtime(unix)
+    if abs(now - unix) < _HOURS_SECONDS:
+        return time.strftime("%H:%M:%S", local)
+    same_year = local[0] == time.localtime(now)[0]
+    return time.strftime("%m-%d %H:%M" if same_year else "%Y-%m-%d", local)
+
+
+def brief(seconds: float | None) -> str:
+    """A duration in at most seven cells: ``42 s``, ``2m31s``, ``3h05m``, ``12d03h``."""
+    whole = round(seconds or 0)
+    if seconds is None or whole < _MINUTE_SECONDS:
+        return duration(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours_left = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours_left:02}h"
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
 
 
 def sure(text: str, tone: Tone = Tone.PLAIN, *, fresh: bool) -> Span:

@@ -5,6 +5,8 @@ Always true: while the newest event is followed, it is the chosen one.
 
 from __future__ import annotations
 
+import time
+
 from srshell.model.codes import CODES
 from srshell.model.inventory import Event
 from srshell_tui.frame import Body, Key, compose, top
@@ -16,7 +18,7 @@ _KEYS: tuple[Key, ...] = (
     ("?", "help"), ("f", "follow"), ("l", "level"), ("/", "find"), ("⏎", "go to object"),
     ("E", "explain"), (":", "command"), ("x", "export"), ("esc", "back"),
 )  # fmt: skip
-_NARROW = (Column("TIME", 8), Column("LVL", 5), Column("OBJECT", 12), Column("CODE", 6))
+_NARROW = (Column("LVL", 5), Column("OBJECT", 12), Column("CODE", 6))
 _WIDE = (
     Column("TIME", 16),
     Column("LVL", 7),
@@ -42,7 +44,8 @@ def draw_events(scene: Scene) -> Drawing:
     chosen = chosen_index(keys, "" if look.follow else look.cursor)
     marks = f"level {look.level} (l)" + (f"  find: {look.filter}" if look.filter else "")
     follow = (" follow ON (f)", Tone.OK) if look.follow else (" follow off (f)", Tone.DIM)
-    base = _WIDE if scene.wide else _NARROW
+    times = max((len(moment(event.unix, scene.now)) for event in found), default=8)
+    base = _WIDE if scene.wide else (Column("TIME", times), *_NARROW)
     used = sum(column.width + 1 for column in base) + 3
     columns = (*base, Column("WHAT", width - used - 1))
     held = f"{len(found)} of {len(scene.view.events)} held"
@@ -79,7 +82,8 @@ def _cells(scene: Scene, event: Event) -> list[Piece]:
 def _selected(scene: Scene, event: Event) -> list[Line]:
     """The chosen event in full, and what its code means."""
     width = scene.width
-    lines = [rule(f"Selected: event {event.id}", width)]
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.unix))
+    lines = [rule(f"Selected: event {event.id}", width, when)]
     who = f"   by {event.actor}" if event.actor else ""
     lines += [
         fit(spans(f" {text}"), width)

@@ -31,6 +31,7 @@ from srshell_tui.text import (
     graph,
     rule,
     spans,
+    width_of,
     wrap,
 )
 
@@ -232,7 +233,11 @@ def _point(scene: Scene, couple: Couple, width: int) -> list[Line]:
     where: list[Piece] = [" LSN ", sure(str(source.acked_lsn), fresh=fresh), "  logged/applied:"]
     for label, side in zip(("source", "dest"), couple.sides, strict=False):
         text = f"{side.durable_lsn}/{side.applied_lsn}"
-        where += [f" {label} ", sure(text, fresh=scene.view.fresh(side))]
+        place: list[Piece] = [f" {label} ", sure(text, fresh=scene.view.fresh(side))]
+        if width_of(spans(*where, *place)) > width:
+            lines.append(fit(spans(*where), width))
+            where = [" " * 4]
+        where += place
     lines.append(fit(spans(*where), width))
     policy = f" without the peer: {source.on_peer_loss}   acknowledged: {source.ack_mode}"
     verified = _verified(source, scene.now)
@@ -258,7 +263,8 @@ def _reasons(scene: Scene, couple: Couple, width: int) -> list[Line]:
     for side, reason in couple.reasons:
         lines.append(fit(spans(f" {code_of(reason)} {side.name}: {reason.text}"), width))
     lines += split_lines(couple.source, scene.now, width)
-    waiting = [side for side in couple.sides if side.waiting_on]
+    paused = any(reason.code == "suspended" for _, reason in couple.reasons)
+    waiting = [side for side in couple.sides if side.waiting_on and not paused]
     lines += [fit(spans(f" {s.name} waits for: {s.waiting_on}"), width) for s in waiting]
     if mend := mend_of_sides(couple.sides):
         lines.append(fit(spans(" mend   ", (mend, Tone.KEY)), width))

@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections import Counter
 
 from srshell.fabric.mending import code_of, mend_of_sides
-from srshell.fabric.pages.words import UNKNOWN, duration, size
+from srshell.fabric.pages.words import UNKNOWN, size
 from srshell.model.report import ArrayReport
 from srshell.model.states import ReplicationHealth
 from srshell_tui.frame import Body, Key, compose, fabric_name, top
 from srshell_tui.marks import SITE_TONES, health_span, marked, ready_span, state_span
-from srshell_tui.scene import Couple, Scene, chosen_index, couples, moment, shown_couples, sure
+from srshell_tui.scene import (
+    Couple,
+    Scene,
+    brief,
+    chosen_index,
+    couples,
+    moment,
+    shown_couples,
+    sure,
+)
 from srshell_tui.scene import window as window_of
 from srshell_tui.screens.parts import (
     event_lines,
@@ -102,7 +111,7 @@ def _worst_rpo(scene: Scene, found: tuple[Couple, ...]) -> str:
     points = [couple.source.rpo_seconds for couple in found if couple.other]
     if not points or not scene.view.told or any(point is None for point in points):
         return UNKNOWN
-    return duration(max(point for point in points if point is not None))
+    return brief(max(point for point in points if point is not None))
 
 
 # --- parts ----------------------------------------------------------------------------------------
@@ -188,7 +197,7 @@ def _group_cells(scene: Scene, couple: Couple) -> list[Piece]:
         sure(state, tone, fresh=fresh),
         sure(health, health_tone, fresh=fresh),
     ]
-    rpo = duration(source.rpo_seconds) if fresh else UNKNOWN
+    rpo = brief(source.rpo_seconds) if fresh else UNKNOWN
     if scene.wide:
         flow = scene.view.flows.get(source.name)
         rate = flow.bytes_per_second if flow else None

@@ -43,16 +43,17 @@ def event_lines(
 ) -> list[Line]:
     """The newest events, the newest first."""
     found = [e for e in reversed(scene.view.events) if not about or e.object in about]
-    lines = [event_line(event, scene.now, width) for event in found[:count]]
+    times = max((len(moment(event.unix, scene.now)) for event in found[:count]), default=0)
+    lines = [event_line(event, scene.now, width, times) for event in found[:count]]
     lines = lines or [fit(spans((" nothing has happened yet", Tone.DIM)), width)]
     return lines + [fit((), width)] * (count - len(lines))
 
 
-def event_line(event: Event, now: float, width: int) -> Line:
-    """One event."""
+def event_line(event: Event, now: float, width: int, times: int) -> Line:
+    """One event; its time takes so many cells."""
     level = {"info": "info", "warning": "WARN", "error": "ERROR"}.get(event.level, event.level)
     pieces: tuple[Piece, ...] = (
-        f" {moment(event.unix, now)} ",
+        f" {cell(moment(event.unix, now), times)} ",
         (cell(level, 5), LEVEL_TONES.get(event.level, Tone.PLAIN)),
         f" {cell(event.object, 12)} {event.code}  {event.text}",
     )

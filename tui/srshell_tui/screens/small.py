@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from srshell.fabric.pages.words import duration
 from srshell_tui.frame import Body, Key, compose, contact_span
 from srshell_tui.marks import health_span, state_span
 from srshell_tui.scene import (
     FULL_HEIGHT,
     FULL_WIDTH,
     Scene,
+    brief,
     chosen_index,
     shown_couples,
     sure,
@@ -46,7 +46,7 @@ def draw_small(scene: Scene) -> Drawing:
         lines.append(fit(spans(
             f"{mark}{couple.source.name} ", sure(health.split()[0], health_tone, fresh=fresh), " ",
             sure(state.split()[-1], tone, fresh=fresh),
-            " RPO ", sure(duration(couple.source.rpo_seconds), fresh=fresh),
+            " RPO ", sure(brief(couple.source.rpo_seconds), fresh=fresh),
         ), width))  # fmt: skip
     hint = f" {FULL_WIDTH}x{FULL_HEIGHT} shows more; srshell dash --plain needs no size"
     lines.append(fit(spans((hint, Tone.DIM)), width))
