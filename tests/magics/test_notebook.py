@@ -114,11 +114,24 @@ class Kernel:
         content: dict[str, Any] = reply["content"]
         return content, texts
 
+    def restart_amid(self, code: str, shown: str) -> None:
+        """Begin a cell, and restart the kernel as soon as a text of it begins with ``shown``."""
+        self.client.execute(code, allow_stdin=True)
+        while True:
+            content = self.client.get_iopub_msg(timeout=WAIT_SECONDS)["content"]
+            if content.get("data", {}).get("text/plain", "").startswith(shown):
+                break
+        self.restart()
+
+    def do(self, code: str) -> list[str]:
+        """Run a cell that has to work; every text that was shown."""
+        reply, texts = self.run(code)
+        assert reply["status"] == "ok", reply
+        return texts
+
     def value(self, expression: str) -> str:
         """The text of an expression's value."""
-        reply, texts = self.run(expression)
-        assert reply["status"] == "ok", reply
-        return texts[-1]
+        return self.do(expression)[-1]
 
     def close(self) -> None:
         """Shut the kernel down."""
@@ -161,14 +174,38 @@ def test_interrupting_a_cell_detaches_and_interrupting_again_cancels(kernel: Ker
     kernel.run("%failback RecRG --confirm PriRG")
 
 
-def test_after_a_restart_of_the_kernel_everything_is_still_there(kernel: Kernel) -> None:
-    """Owner and sites are no children of the kernel; the variables are."""
-    kernel.run("%suspend PriRG")
+def test_a_restart_of_the_kernel_in_the_middle_of_a_failover_stops_nothing(kernel: Kernel) -> None:
+    """Owner and sites are no children of the kernel: the job goes on, and can be attached to."""
+    kernel.do("%failover PriRG --planned --confirm RecRG")
+    kernel.do("%wait RecRG --until Synchronizing")
+    kernel.do("%fault link down --for 600s")
     before = kernel.value("get_ipython().run_line_magic('fabric', '').owner_pid")
-    kernel.restart()
+    kernel.restart_amid("%failback RecRG --confirm PriRG", "failback RecRG")
     assert kernel.value("get_ipython().run_line_magic('fabric', '').owner_pid") == before
-    assert "Suspended" in kernel.value("%status PriRG")
-    kernel.run("%resume PriRG")
+    kernel.do("jobs = %jobs")
+    number = kernel.value("[job.id for job in jobs if job.command.startswith('failback')][0]")
+    assert "running" in kernel.value(f"%job {number}")
+    kernel.do("%fault link down --for 0")
+    assert "PriRG): done" in kernel.value(f"%job {number} --wait")
+    kernel.do("%wait PriRG --until Synchronizing")
+
+
+def test_a_restart_of_the_kernel_in_the_middle_of_a_first_copy_stops_nothing(
+    kernel: Kernel,
+) -> None:
+    """It is slow enough that it cannot be over before somebody looks again."""
+    kernel.do("%provision Vol2 Copy2 --size 24M --logs Log2 CopyLog2 --log-size 10M")
+    kernel.do("import os, srshell\nvolume = srshell.connect().volume('Vol2')")
+    kernel.do("for at in range(24): volume.write(at << 20, os.urandom(1 << 20))")
+    kernel.do("%group Group2 --data Vol2 --log Log2")
+    kernel.do("%group CopyGroup2 --data Copy2 --log CopyLog2")
+    kernel.do("%enable Group2 CopyGroup2")
+    kernel.do("%group set Group2 --copy-rate 256K")  # the least there is: one and a half minutes
+    kernel.restart_amid("%refresh --all", "refresh")
+    assert "Replicating" in kernel.value("%status Group2")
+    kernel.do("%group set Group2 --copy-rate unlimited")
+    assert "Synchronizing" in kernel.value("%wait Group2 --until Synchronizing")
+    kernel.do("%teardown Group2 --confirm Group2")
 
 
 def test_an_owner_that_was_killed_is_replaced_by_the_next_command(kernel: Kernel) -> None:
