@@ -79,9 +79,9 @@ class SimHandle:
         return self._perform("read", offset, length, read)
 
     def pread_cached(self, length: int, offset: int) -> bytearray | None:
-        """Refuse: every read is an operation of the disk here, that takes time and can fail."""
+        """Read what the cache shows: that takes no time, and no fault strikes it."""
         self._check_open()
-        return None
+        return bytearray(self.image.read(offset, length))
 
     def pwritev(self, buffers: Sequence[Buffer], offset: int) -> int:
         """Write into the cache."""

@@ -17,6 +17,7 @@ from srshell.engine.follow import Follow
 from srshell.engine.overlay import patch
 from srshell.engine.replica import Replica
 from srshell.engine.sender import Sender
+from srshell.engine.volume_access import VolumeAccess
 from srshell.model.errors import SrError
 from srshell.model.replica import Flow, LinkState, OnPeerLoss
 from srshell.replication import source
@@ -89,6 +90,26 @@ def fence_before_the_copy_ends() -> list[Change]:
 @plants("read-of-the-volume", "P15", "reads show the log over the volume")
 def read_the_volume_alone() -> list[Change]:
     return [(volume_access, "patch", lambda data, offset, records: data)]
+
+
+@plants("cached-read-alone", "P15", "a read from memory shows what is not applied yet")
+def read_the_cache_alone() -> list[Change]:
+    def read_cached(self: VolumeAccess, volume: str, offset: int, length: int) -> bytearray | None:
+        core = self._core
+        return core.volumes.read_cached(self.place(volume, offset, length), offset, length)
+
+    return [(VolumeAccess, "read_cached", read_cached)]
+
+
+@plants("cached-dirty-read", "P15", "a read from memory shows what is acknowledged")
+def read_the_cache_and_what_is_not_acknowledged() -> list[Change]:
+    def read_cached(self: VolumeAccess, volume: str, offset: int, length: int) -> bytes | None:
+        core, index = self._core, self.place(volume, offset, length)
+        data = core.volumes.read_cached(index, offset, length)
+        records = core.overlay.covering(index, offset, length, 1 << 62)
+        return None if data is None else patch(bytes(data), offset, records)
+
+    return [(VolumeAccess, "read_cached", read_cached)]
 
 
 @plants("read-after-a-crash", "P15", "a crashed primary is not read")

@@ -9,16 +9,6 @@ from srshell.simulation.handle import SimHandle
 from tests.unit.engine.sides import BLOCK, VOLUME, Side, Sides, on_sides
 
 
-@pytest.fixture(autouse=True)
-def _everything_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulator's own handles never answer at once."""
-
-    def cached(handle: SimHandle, length: int, offset: int) -> bytearray:
-        return bytearray(handle.image.read(offset, length))
-
-    monkeypatch.setattr(SimHandle, "pread_cached", cached)
-
-
 def read_cached(side: Side, offset: int, length: int) -> bytes | bytearray | None:
     return side.replica.access.read_cached(VOLUME, offset, length)
 
