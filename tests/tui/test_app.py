@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -316,3 +318,23 @@ async def test_an_answer_that_is_an_error_is_a_page() -> None:
         await press(pilot)
         assert isinstance(app.screen, PageSheet)
         assert "SR0105" in text_of(app)
+
+
+async def test_a_screen_is_exported_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As text and as a picture; a disk that is full is told of and keeps no half."""
+    monkeypatch.chdir(tmp_path)
+    app = dashboard(gallery.sync())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "x")
+        picture, text = (tmp_path / name for name in sorted(os.listdir(tmp_path)))
+        assert "written: " in text_of(app)
+        assert "PriRG>RecRG" in text.read_text(encoding="utf-8")
+        assert picture.read_text(encoding="utf-8").startswith("<svg")
+        text.unlink()
+        picture.unlink()
+        picture.symlink_to("/dev/full")
+        await press(pilot, "x")
+        assert "not written: No space left on device" in text_of(app)
+        assert os.listdir(tmp_path) == []

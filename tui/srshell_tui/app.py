@@ -44,7 +44,7 @@ from srshell_tui.palette import FabricProvider
 from srshell_tui.player import player_of
 from srshell_tui.scene import Look
 from srshell_tui.sheet import Sheet
-from srshell_tui.shot import contained
+from srshell_tui.shot import contained, write_pages
 from srshell_tui.store import Contact, FabricView, Gap, forget, hear, lose, seek
 from srshell_tui.themes import NoColour, themes
 from srshell_tui.thrift import Painted
@@ -383,8 +383,7 @@ class Dashboard(App[int], inherit_bindings=False):
         stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(self.clock()))
         base = Path(f"srshell-{self.board.look.screen}-{stamp}")
         try:
-            base.with_suffix(".txt").write_text(self.screen.paper.text, encoding="utf-8")
-            base.with_suffix(".svg").write_text(self.picture(), encoding="utf-8")
+            write_pages(base, {".txt": self.screen.paper.text, ".svg": self.picture()})
         except OSError as error:
             self.say(f"not written: {error.strerror}")
             return

@@ -6,7 +6,8 @@ Always true: the same recording, screen and size give the same text, on every ma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -162,3 +163,19 @@ def drawing_of(shot: Shot, view: FabricView) -> Drawing:
     if shot.test is not None:
         return draw_topology(scene, shot.test)
     return draw_help(scene, 0, "") if shot.screen == "help" else draw(scene)
+
+
+def write_pages(base: Path, pages: Mapping[str, str]) -> None:
+    """Write a page for each ending, all or none.
+
+    Raises:
+        OSError: there is no room, or it is not allowed.
+    """
+    try:
+        for ending, page in pages.items():
+            base.with_suffix(ending).write_text(page, encoding="utf-8")
+    except OSError:
+        for ending in pages:
+            with suppress(OSError):
+                base.with_suffix(ending).unlink()
+        raise

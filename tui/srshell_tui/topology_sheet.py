@@ -22,6 +22,7 @@ from srshell.model.topology import TopologyReport
 from srshell_tui.scene import Look
 from srshell_tui.screens.topology import TopologyTest, draw_topology
 from srshell_tui.sheet import Sheet
+from srshell_tui.shot import write_pages
 from srshell_tui.text import Drawing
 
 #: As long as the owner measures when nobody says how long.
@@ -97,7 +98,7 @@ class TopologySheet(Sheet, inherit_bindings=False):
         stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(test.report.began_unix))
         path = Path(f"topology-{test.source}-{test.destination}-{stamp}.{form}").absolute()
         try:
-            path.write_text(text, encoding="utf-8")
+            write_pages(path, {path.suffix: text})
         except OSError as error:
             self.dashboard.say(f"not written: {error.strerror}")
             return

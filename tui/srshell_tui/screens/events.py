@@ -15,7 +15,7 @@ from srshell_tui.scene import Scene, chosen_index, matches, moment, window
 from srshell_tui.text import Column, Drawing, Line, Piece, Tone, fit, head, row, rule, spans, wrap
 
 _KEYS: tuple[Key, ...] = (
-    ("?", "help"), ("f", "follow"), ("l", "level"), ("/", "find"), ("⏎", "go to object"),
+    ("?", "help"), ("f", "follow"), ("l", "level"), ("/", "find"), ("enter", "go to object"),
     ("E", "explain"), (":", "command"), ("x", "export"), ("esc", "back"),
 )  # fmt: skip
 _NARROW = (Column("LVL", 5), Column("OBJECT", 12), Column("CODE", 6))

@@ -27,7 +27,7 @@ from srshell_tui.text import (
 )
 
 _KEYS: tuple[Key, ...] = (
-    ("?", "help"), (":", "command"), ("/", "find"), ("⏎", "show"), ("x", "export"),
+    ("?", "help"), (":", "command"), ("/", "find"), ("enter", "show"), ("x", "export"),
     ("esc", "back"), ("q", "quit"),
 )  # fmt: skip
 _COLUMNS = (

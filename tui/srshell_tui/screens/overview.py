@@ -49,7 +49,7 @@ from srshell_tui.text import (
 )
 
 _KEYS: tuple[Key, ...] = (
-    ("?", "help"), (":", "command"), ("/", "find"), ("⏎", "open"), ("F", "failover"),
+    ("?", "help"), (":", "command"), ("/", "find"), ("enter", "open"), ("F", "failover"),
     ("z", "problems"), ("s", "sort"), ("3", "volumes"), ("4", "events"), ("5", "jobs"),
     ("q", "quit"), ("ctrl+p", "palette"), ("P", "provision"), ("x", "export"),
 )  # fmt: skip

@@ -26,7 +26,7 @@ ABOUT: Final[dict[str, str]] = {
 #: Keys of every screen, then those of one.
 EVERYWHERE: Final[tuple[Key, ...]] = (
     ("1 2 3 4 5", "overview, group, volumes, events, jobs"),
-    ("↑ ↓ j k g G", "move"), ("⏎", "open what is chosen"), ("esc ⌫", "back"),
+    ("↑ ↓ j k g G", "move"), ("enter", "open what is chosen"), ("esc backspace", "back"),
     ("[ ]", "earlier and later views"), ("/", "find: text or expression, !x for its absence"),
     (":", "a command line, as after srshell in a shell; tab completes"),
     ("ctrl+p", "palette: all commands and objects"), ("z", "only what is not Normal"),

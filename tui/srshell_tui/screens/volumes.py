@@ -9,7 +9,7 @@ from srshell_tui.scene import Scene, chosen_index, matches, moment, window
 from srshell_tui.text import Column, Drawing, Line, Piece, Tone, fit, head, row, rule, spans
 
 _KEYS: tuple[Key, ...] = (
-    ("?", "help"), (":", "command"), ("/", "find"), ("⏎", "its group"), ("P", "provision"),
+    ("?", "help"), (":", "command"), ("/", "find"), ("enter", "its group"), ("P", "provision"),
     ("x", "export"), ("esc", "back"), ("q", "quit"),
 )  # fmt: skip
 _NARROW = (

@@ -65,11 +65,11 @@ def _keys(wizard: Wizard) -> tuple[Key, ...]:
     """What can be pressed now."""
     match wizard.stage:
         case Stage.CHOOSE:
-            return (("↑ ↓", "choose"), ("⏎", "plan"), ("esc", "cancel"))
+            return (("↑ ↓", "choose"), ("enter", "plan"), ("esc", "cancel"))
         case Stage.CONFIRM if wizard.wanted:
-            return (("⏎", "run it"), ("esc", "cancel"))
+            return (("enter", "run it"), ("esc", "cancel"))
         case Stage.CONFIRM:
-            return (("tab", "Cancel or Run"), ("⏎", "take it"), ("esc", "cancel"))
+            return (("tab", "Cancel or Run"), ("enter", "take it"), ("esc", "cancel"))
         case Stage.RUN:
             return (("esc", "leave: the job goes on"),)
         case Stage.REFUSED | Stage.DONE:
@@ -112,7 +112,7 @@ def _questions(wizard: Wizard, width: int) -> list[Line]:
         lines.append(fit(spans((f"{mark}{cell(question.text, 34)} {value}", tone)), width))
     if wizard.problem:
         lines.append(fit(spans((f" {wizard.problem}", Tone.ERROR)), width))
-    hint = " change what stands on the last line, or leave it; ⏎ takes it, esc cancels"
+    hint = " change what stands on the last line, or leave it; enter takes it, esc cancels"
     return [*lines, fit((), width), fit(spans((hint, Tone.DIM)), width)]
 
 
