@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -328,7 +327,7 @@ async def test_a_screen_is_exported_whole_or_not_at_all(
     app = dashboard(gallery.sync())
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "x")
-        picture, text = (tmp_path / name for name in sorted(os.listdir(tmp_path)))
+        picture, text = _files(tmp_path)
         assert "written: " in text_of(app)
         assert "PriRG>RecRG" in text.read_text(encoding="utf-8")
         assert picture.read_text(encoding="utf-8").startswith("<svg")
@@ -337,4 +336,8 @@ async def test_a_screen_is_exported_whole_or_not_at_all(
         picture.symlink_to("/dev/full")
         await press(pilot, "x")
         assert "not written: No space left on device" in text_of(app)
-        assert os.listdir(tmp_path) == []
+        assert not _files(tmp_path)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
