@@ -1,6 +1,10 @@
 """A fabric that answers from a list, a clock that is turned by hand, and reports to show."""
 
+import types
+import typing
 from collections.abc import Callable, Mapping
+from enum import Enum
+from types import NoneType
 from typing import Any
 
 import attrs
@@ -135,3 +139,40 @@ COPYING = StatusReport(
         ),
     )
 )
+
+
+#: Fields whose text is one of a few words.
+_ONE_OF_A_FEW = {"TopologyReport.verdict": "ready", "RuleRow.verdict": "holds"}
+
+
+def filled(kind: Any, name: str = "x", above: tuple[object, ...] = ()) -> Any:  # noqa: ANN401
+    """A value of a type with something in every field.
+
+    Args:
+        kind: the type.
+        name: the field that it is for; a text says it.
+        above: the types that it is a part of; none is put into itself.
+    """
+    parts = typing.get_args(kind)
+    if typing.get_origin(kind) in {typing.Union, types.UnionType}:
+        known = [each for each in parts if each is not NoneType]
+        return None if known[0] in above else filled(known[0], name, above)
+    if typing.get_origin(kind) is tuple:
+        inner = [each for each in parts if each is not Ellipsis and each not in above]
+        twice = 2 if Ellipsis in parts else 1
+        return tuple(filled(each, name, above) for each in inner) * twice
+    if typing.get_origin(kind) in {dict, Mapping}:
+        return {"key": filled(parts[1], name, above)}
+    if attrs.has(kind):
+        hints = typing.get_type_hints(kind)
+        values = {
+            field.name: filled(hints[field.name], f"{kind.__name__}.{field.name}", (*above, kind))
+            for field in attrs.fields(kind)
+            if field.name != "schema"
+        }
+        return kind(**values)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return next(iter(kind))
+    text = _ONE_OF_A_FEW.get(name, name.rpartition(".")[2])
+    plain: dict[Any, Any] = {str: text, int: 3, float: 1.5, bool: True}
+    return plain.get(kind, name)

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import typing
 from html.parser import HTMLParser
 
 import attrs
@@ -9,9 +10,12 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from srshell.fabric import reports as fabric_reports
+from srshell.fabric.api import FabricApi
+from srshell.fabric.command_spec import CommandSpec
+from srshell.fabric.commands import COMMANDS
 from srshell.fabric.pages import Page
 from srshell.model.inventory import Event
-from srshell.model.report import REPORTS, EventsReport, StatusReport
+from srshell.model.report import REPORTS, EventsReport, StatusReport, plots
 from srshell_magics import display
 from srshell_magics.formatters import SHOWN
 from srshell_magics.front import fitting
@@ -24,6 +28,7 @@ from tests.magics.samples import (
     STATUS,
     FakeFabric,
     done,
+    filled,
     job,
     status_row,
 )
@@ -63,6 +68,31 @@ def test_text_and_html_have_the_same_fields_in_the_same_order(report: object) ->
     """A saved notebook and a terminal tell the same story."""
     page = display.make_page(display.to_json(report))
     assert _Texts(display.to_html(page)).texts == display.to_text(page).split()
+
+
+def _reports() -> set[type]:
+    """Every class that a command may return."""
+    values = [*vars(fabric_reports).values(), *vars(plots).values(), *REPORTS.values()]
+    classes = [each for each in values if isinstance(each, type) and attrs.has(each)]
+    return {each for each in classes if "schema" in attrs.fields_dict(each)}
+
+
+@pytest.mark.parametrize("kind", sorted(_reports(), key=str))
+def test_no_field_is_in_one_form_alone(kind: type) -> None:
+    """With something in every field; a terminal may fold a column, or repeat its heading."""
+    page = display.make_page(display.to_json(filled(kind)))
+    shown = display.to_text(page).split()
+    assert set(_Texts(display.to_html(page)).texts) == set(shown)
+    assert shown
+
+
+@pytest.mark.parametrize("spec", COMMANDS.values(), ids=lambda spec: spec.name)
+def test_what_a_command_returns_has_both_forms(spec: CommandSpec) -> None:
+    """So whoever adds a command with a report of its own adds both."""
+    if spec.method:
+        verb = getattr(FabricApi, spec.method)
+        returned = typing.get_type_hints(verb)["return"]
+        assert set(typing.get_args(returned) or (returned,)) <= _reports()
 
 
 def test_html_is_escaped_and_runs_nothing() -> None:
@@ -149,12 +179,7 @@ def test_signs_become_ascii_where_nothing_else_can_be_shown() -> None:
 def test_every_report_is_registered() -> None:
     """The names are written down so that loading imports no report."""
     shown = {f"{module}.{name}" for module, names in SHOWN.items() for name in names}
-    own = {
-        cls
-        for cls in vars(fabric_reports).values()
-        if isinstance(cls, type) and attrs.has(cls) and "schema" in attrs.fields_dict(cls)
-    }
-    known = {f"{cls.__module__}.{cls.__name__}" for cls in {*REPORTS.values(), *own}}
+    known = {f"{cls.__module__}.{cls.__name__}" for cls in _reports()}
     assert known <= shown
     for module, names in SHOWN.items():
         assert all(hasattr(importlib.import_module(module), name) for name in names)

@@ -5,6 +5,7 @@ A command that is added later is tested here without a word more.
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from srshell.fabric.calls import build_parser, parse_line, parse_words
 from srshell.fabric.command_spec import CommandSpec, Effect, Kind
 from srshell.fabric.commands import COMMANDS
+from srshell.fabric.job_report import JobDetached
 from srshell.fabric.suggest import words_after
 from srshell.model.errors import SrError
 from srshell.model.report import JobReport
@@ -168,6 +170,71 @@ def test_who_may_only_look_changes_nothing(
     assert refused.value.code == "SR9003"
     assert fabric.asked == []
     shell.run_line_magic("config", "SRShell.read_only = False")
+
+
+@pytest.mark.parametrize("spec", OF_THE_OWNER, ids=name_of)
+def test_an_interrupt_stops_the_waiting_and_says_what_became_of_it(
+    spec: CommandSpec,
+    shell: InteractiveShell,
+    fabric: FakeFabric,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A change goes on as a job that is named; what only looks leaves nothing behind."""
+    if spec.method == "explain":
+        return  # it needs nobody, and no time
+    call = parse_line(spec.example)
+    fabric.answers[call.method] = job() if spec.changes else KeyboardInterrupt()
+    fabric.answers["job"] = KeyboardInterrupt()
+    capsys.readouterr()
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        type_it(shell, typed(spec))
+    lines = vars(stopped.value)["_render_traceback_"]()
+    if spec.changes:
+        assert isinstance(stopped.value, JobDetached)
+        assert lines[0].startswith("detached from job 17 ")
+        assert lines[1:3] == ["  wait   %job 17 --wait", "  stop   %job 17 --cancel"]
+        assert not any(arguments.get("cancel") for _, arguments in fabric.asked)
+    else:
+        assert lines == [f"{lines[0].split(':')[0]}: interrupted; nothing was changed"]
+        assert lines[0].startswith(spec.name)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("spec", OF_THE_OWNER, ids=name_of)
+def test_with_nobody_in_front_a_command_shows_no_more_than_its_end(
+    spec: CommandSpec,
+    shell: InteractiveShell,
+    fabric: FakeFabric,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Nothing is asked, however long it takes; a refusal for want of a confirmation comes back."""
+
+    def nobody(_prompt: str = "") -> str:
+        raise AssertionError("somebody was asked")
+
+    monkeypatch.setattr("builtins.input", nobody)
+    monkeypatch.chdir(tmp_path)
+    shell.run_line_magic("config", "SRShell.confirm = 'ask'")
+    call = parse_line(spec.example)
+    looks = [job(), job(), done(PAIR)]
+    fabric.answers["job"] = lambda _: looks.pop(0)
+    fabric.answers[call.method] = job() if spec.changes else PAIR
+    if spec.method in {"explain", "job"}:
+        return  # one needs nobody, and the other is what all of them wait for
+    capsys.readouterr()
+    assert type_it(shell, typed(spec)) == PAIR
+    shown, problems = capsys.readouterr()
+    assert shown.count("\n") == int(spec.changes or bool(call.report))
+    assert problems == ""
+    if spec.changes:
+        refused = SrError.make("SR0101", mend="srshell info", command=spec.name, effect="it")
+        fabric.answers[call.method] = lambda given: PLAN if given.get("dry_run") else refused
+        with pytest.raises(SrError) as unconfirmed:
+            type_it(shell, typed(spec))
+        assert unconfirmed.value is refused
+    shell.run_line_magic("config", "SRShell.confirm = 'line'")
 
 
 @pytest.mark.parametrize("spec", OF_THE_OWNER, ids=name_of)
