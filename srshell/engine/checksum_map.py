@@ -20,7 +20,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from srshell.codec.checksum_page import (
     BLOCK_BYTES,
     CHECKSUMS_PER_PAGE,
-    PAGE_BYTES,
     UNKNOWN,
     block_checksum,
     decode_checksum_page,
@@ -28,6 +27,7 @@ from srshell.codec.checksum_page import (
     new_checksums,
 )
 from srshell.codec.errors import FormatError
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.model.replica import VolumeLayout
 from srshell.storage import BlockFile, Write
 

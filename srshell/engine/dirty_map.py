@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bitarray import bitarray
 
-from srshell.codec.bitmap_page import BITS_PER_PAGE, PAGE_BYTES, decode_page, encode_page
+from srshell.codec.bitmap_page import BITS_PER_PAGE, decode_page, encode_page
 from srshell.codec.errors import FormatError
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.model.replica import VolumeLayout
 from srshell.storage import BlockFile, Write
 

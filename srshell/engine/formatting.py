@@ -16,9 +16,10 @@ from collections.abc import Sequence
 
 import attrs
 
-from srshell.codec.bitmap_page import PAGE_BYTES, page_count
+from srshell.codec.bitmap_page import page_count
 from srshell.codec.checksum_page import checksum_page_count
 from srshell.codec.errors import FormatError
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.codec.superblock import (
     CLEARED,
     SLOT_BYTES,

@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from srshell.codec.bitmap_page import PAGE_BYTES, decode_page
+from srshell.codec.bitmap_page import decode_page
 from srshell.codec.checksum_page import decode_checksum_page
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import (
@@ -26,6 +26,7 @@ from srshell.codec.log_frame import (
     expect_frame,
     parse_header,
 )
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT, decode_superblock
 from srshell.engine.core import Core
 from srshell.replication.ring import HeldFrame

@@ -9,7 +9,7 @@ from types import ModuleType
 import attrs
 import pytest
 
-from srshell.codec import bitmap_page, checksum_page, log_frame, messages, superblock
+from srshell.codec import bitmap_page, checksum_page, log_frame, map_page, messages, superblock
 from srshell.model import replica
 from tests.unit.codec import samples
 
@@ -63,8 +63,8 @@ def test_the_superblock_slots_lie_where_the_page_says() -> None:
     ("heading", "module", "size"),
     [
         ("Superblock header", superblock, superblock.HEADER_BYTES),
-        ("Bitmap page", bitmap_page, bitmap_page.PAGE_BYTES),
-        ("Checksum page", checksum_page, checksum_page.PAGE_BYTES),
+        ("Bitmap page", bitmap_page, map_page.PAGE_BYTES),
+        ("Checksum page", checksum_page, map_page.PAGE_BYTES),
         ("Frame header", log_frame, log_frame.HEADER_BYTES),
         ("Message header", messages, messages.HEADER_BYTES),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from srshell.codec import bitmap_page, log_frame
+from srshell.codec import log_frame, map_page
 from srshell.codec.errors import FormatError
 from srshell.export import nbd_requests
 from srshell.export.nbd_numbers import Command
@@ -82,7 +82,7 @@ BUGS = (
     Bug("nbd", nbd_requests, "REQUEST_BYTES_MAX", lambda: 1 << 26),
     Bug("log", scan.LogScan, "_proves_damage", lambda: lambda *_: True),
     Bug("log", log_frame, "crc32", lambda: lambda _data, _value=0: 0),
-    Bug("bitmap", bitmap_page, "_RESERVE", lambda: memoryview(b"")),
+    Bug("bitmap", map_page, "_RESERVE", lambda: memoryview(b"")),
     Bug("label", labels, "_check_label", lambda: lambda *_: None),
     Bug("text", printable, "_UNFIT", lambda: frozenset({"Cc"})),
 )

@@ -1,4 +1,4 @@
-"""nbgrader grades a lab: the real autograder, in a kernel of its own, against real sandboxes."""
+"""A lab graded by nbgrader: its real autograder, in a kernel of its own, against real sandboxes."""
 
 import json
 import os

@@ -7,7 +7,7 @@ from bitarray import bitarray
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srshell.codec import bitmap_page
+from srshell.codec import bitmap_page, map_page
 from srshell.codec.checksum import crc32
 from srshell.codec.errors import FormatError
 from tests.unit.codec import samples
@@ -46,7 +46,7 @@ def test_a_page_comes_back(
     bits.frombytes(raw)
     bits = bits[: max(0, len(bits) - short)]
     data = bitmap_page.encode_page(partnership, volume, page_index, generation, bits)
-    assert len(data) == bitmap_page.PAGE_BYTES
+    assert len(data) == map_page.PAGE_BYTES
     found_generation, found = bitmap_page.decode_page(data, partnership, volume, page_index)
     assert found_generation == generation
     assert len(found) == bitmap_page.BITS_PER_PAGE

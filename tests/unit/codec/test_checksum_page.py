@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srshell.codec import checksum_page
+from srshell.codec import checksum_page, map_page
 from srshell.codec.checksum import crc32
 from srshell.codec.errors import FormatError
 from tests.unit.codec import samples
@@ -49,7 +49,7 @@ def test_a_page_comes_back(
     data = checksum_page.encode_checksum_page(
         partnership, volume, page_index, generation, checksums
     )
-    assert len(data) == checksum_page.PAGE_BYTES
+    assert len(data) == map_page.PAGE_BYTES
     found = checksum_page.decode_checksum_page(data, partnership, volume, page_index)
     assert found == (generation, checksums)
 

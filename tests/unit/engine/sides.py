@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from srshell.codec.bitmap_page import PAGE_BYTES
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.codec.messages import Hello
 from srshell.engine.core import Core, ReplicaEvent
 from srshell.engine.formatting import format_log

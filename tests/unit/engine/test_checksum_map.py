@@ -11,11 +11,11 @@ import pytest
 from srshell.codec.checksum_page import (
     BLOCK_BYTES,
     CHECKSUMS_PER_PAGE,
-    PAGE_BYTES,
     UNKNOWN,
     block_checksum,
     checksum_page_count,
 )
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.engine import checksum_map
 from srshell.engine.checksum_map import ChecksumMap
 from srshell.model.replica import VolumeLayout

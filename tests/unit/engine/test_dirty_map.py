@@ -10,7 +10,8 @@ from bitarray import bitarray
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srshell.codec.bitmap_page import BITS_PER_PAGE, PAGE_BYTES, page_count
+from srshell.codec.bitmap_page import BITS_PER_PAGE, page_count
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.engine.dirty_map import BLOCK_BYTES, DirtyMap, block_count
 from srshell.model.replica import VolumeLayout
 from srshell.simulation import FaultKind, SimDisk, run_simulated

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from srshell.codec.bitmap_page import PAGE_BYTES
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES
 from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaData

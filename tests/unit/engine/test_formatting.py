@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import pytest
 
-from srshell.codec.bitmap_page import BITS_PER_PAGE, PAGE_BYTES
+from srshell.codec.bitmap_page import BITS_PER_PAGE
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.codec.superblock import CLEARED
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.formatting import format_log, lay_out, wipe_log

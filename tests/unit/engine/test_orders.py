@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from bitarray import bitarray
 
-from srshell.codec.bitmap_page import PAGE_BYTES, decode_page
+from srshell.codec.bitmap_page import decode_page
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.engine.core import Core
 from srshell.engine.replica import Replica
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES

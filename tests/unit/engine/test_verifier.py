@@ -9,9 +9,9 @@ from itertools import pairwise
 import attrs
 import pytest
 
-from srshell.codec.bitmap_page import PAGE_BYTES
 from srshell.codec.checksum_page import UNKNOWN
 from srshell.codec.log_frame import HEADER_BYTES
+from srshell.codec.map_page import PAGE_BYTES
 from srshell.codec.superblock import SLOT_BYTES
 from srshell.engine import destage
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES
