@@ -27,14 +27,8 @@ from srshell.model.inventory import (
     Volume,
     VolumeKind,
 )
-from srshell.model.replica import (
-    Flow,
-    LinkState,
-    OnPeerLoss,
-    ReplicaData,
-    ReplicaReport,
-    ReplicaRole,
-)
+from srshell.model.replica import ReplicaReport, ReplicaRole
+from tests.unit.model import replicas
 
 FABRIC = "f" * 32
 PARTNERSHIP = "1" * 32
@@ -111,41 +105,10 @@ def partnership(**changes: Any) -> Partnership:
 
 def report(array: str, **changes: Any) -> ReplicaReport:
     """What one replica says while the group is in sync; ClusterA is primary."""
-    east = array == A
-    made = ReplicaReport(
-        partnership=PARTNERSHIP,
-        group="PriRG" if east else "RecRG",
-        peer_group="RecRG" if east else "PriRG",
-        array=array,
-        peer_array=B if east else A,
-        as_of=1000.0,
-        role=ReplicaRole.PRIMARY if east else ReplicaRole.SECONDARY,
-        data=ReplicaData.CONSISTENT,
-        link=LinkState.CONNECTED,
-        link_reason="",
-        flow=Flow.LIVE,
-        epoch=1,
-        last_lsn=10,
-        durable_lsn=10,
-        acked_lsn=10,
-        confirmed_lsn=10,
-        applied_lsn=9,
-        checkpoint_lsn=5,
-        log_bytes=60 * MIB,
-        log_bytes_free=50 * MIB,
-        log_path="/log",
-        on_peer_loss=OnPeerLoss.CONTINUE,
-        alone=False,
-        peer_may_ack_alone=True,
-        unclean=False,
-        started=True,
-        suspended=False,
-        torn_down=False,
-        sealed=False,
-        writable=east,
-        volumes=(),
-    )
-    return attrs.evolve(made, **changes)
+    if array == A:
+        return replicas.primary(partnership=PARTNERSHIP, **changes)
+    names = {"group": "RecRG", "peer_group": "PriRG", "peer_array": A}
+    return replicas.secondary(partnership=PARTNERSHIP, **{**names, **changes})
 
 
 def snapshot(**changes: Any) -> Snapshot:
