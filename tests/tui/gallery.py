@@ -103,6 +103,14 @@ def hostile() -> FabricView:
     return states.view_of(states.picture(*rows, events=events))
 
 
+def repeated() -> FabricView:
+    """The same, again and again; something else in between."""
+    texts = [*(f"the log of PriRG is {fill}% full" for fill in (41, 44, 47, 52, 49, 61, 66))]
+    events = [states.event(n, "warning", "PriRG", "SR5304", t) for n, t in enumerate(texts, 1)]
+    events[2] = states.event(3, "info", "PriRG", "SR5201", "PriRG is in sync")
+    return states.view_of(states.picture(events=tuple(events)))
+
+
 def screen(view: Callable[[], FabricView], name: str, size: str, **changes: Any) -> Drawing:  # noqa: ANN401
     """One of the board's screens."""
     width, height = (int(part) for part in size.split("x"))
@@ -270,6 +278,10 @@ _ODD: dict[str, Draw] = {
     "events-hostile-80x24": lambda: screen(hostile, "events", "80x24"),
     "events-warnings-80x24": lambda: screen(
         sync, "events", "80x24", level="warning", follow=False, filters={"events": "log"}
+    ),
+    "events-folded-80x24": lambda: screen(repeated, "events", "80x24"),
+    "events-apart-80x24": lambda: screen(
+        repeated, "events", "80x24", fold=False, follow=False, cursors={"events": "2"}
     ),
     "jobs-failed-80x24": lambda: screen(
         lambda: states.view_of(states.picture(jobs=(states.FAILED_JOB, *states.JOBS))),

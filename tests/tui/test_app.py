@@ -319,6 +319,26 @@ async def test_an_answer_that_is_an_error_is_a_page() -> None:
         assert "SR0105" in text_of(app)
 
 
+async def test_events_that_say_the_same_are_one_row() -> None:
+    """It stays chosen when more of them happen; apart, each is a row of its own."""
+    app = dashboard(gallery.repeated())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "4", "down", "down")
+        assert "▶ 12:01:11 WARN  PriRG        SR5304 (2 alike) the log of PriRG is 44%" in text_of(
+            app
+        )
+        await press(pilot, "up", "up")
+        before = app.board.chosen()
+        event = states.event(8, "warning", "PriRG", "SR5304", "the log of PriRG is 70% full")
+        app.take(Heard(Frame(2, states.NOW + 1, False, events=(event,))))
+        await pilot.pause()
+        assert app.board.chosen() == before
+        assert "(5 alike) the log of PriRG is 70% full" in text_of(app)
+        await press(pilot, "z")
+        assert "alike)" not in text_of(app)
+        assert len(app.board.drawing().rows) == 8
+
+
 async def test_a_screen_is_exported_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

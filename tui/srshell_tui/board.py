@@ -201,7 +201,10 @@ class Board(Sheet, inherit_bindings=False):
         self.see(attrs.evolve(self.look, sort=after))
 
     def action_problems(self) -> None:
-        """Only what is not Normal, or all."""
+        """Only what is not Normal, or all; of events, those that are alike as one, or apart."""
+        if self.look.screen == "events":
+            self.see(attrs.evolve(self.look, fold=not self.look.fold))
+            return
         self.see(attrs.evolve(self.look, problems_only=not self.look.problems_only))
 
     def action_follow(self) -> None:

@@ -49,6 +49,7 @@ class Look:
     problems_only: bool = False
     level: str = "info"  #: events at least so important
     follow: bool = True  #: the newest event stays chosen
+    fold: bool = True  #: events that say the same one after the other are one row
 
     @property
     def cursor(self) -> str:

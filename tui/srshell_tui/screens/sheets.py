@@ -29,8 +29,10 @@ EVERYWHERE: Final[tuple[Key, ...]] = (
     ("↑ ↓ j k g G", "move"), ("enter", "open what is chosen"), ("esc backspace", "back"),
     ("[ ]", "earlier and later views"), ("/", "find: text or expression, !x for its absence"),
     (":", "a command line, as after srshell in a shell; tab completes"),
-    ("ctrl+p", "palette: all commands and objects"), ("z", "only what is not Normal"),
-    ("s", "sort by danger or name"), ("E", "explain what is chosen"),
+    ("ctrl+p", "palette: all commands and objects"),
+    ("z", "only what is not Normal; of events, those that are alike as one"),
+    ("s f l", "sort; of events: follow the newest, only important ones"),
+    ("E", "explain what is chosen"),
     ("x", "export this screen as text and SVG"), ("+ -", "look more or less often"),
     ("?", "this help"), ("q", "quit; nothing but this screen ends"),
 )  # fmt: skip
@@ -76,4 +78,4 @@ def draw_help(scene: Scene, scroll: int, link: str) -> Drawing:
 
 
 def _key_line(key: Key, width: int) -> Line:
-    return fit(spans((f" {cell(key[0], 12)} ", Tone.KEY), key[1]), width)
+    return fit(spans((f" {cell(key[0], 13)} ", Tone.KEY), key[1]), width)
