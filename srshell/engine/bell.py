@@ -1,4 +1,4 @@
-"""What one task of the engine waits on: a bell that others ring.
+"""What tasks of the engine wait on: a bell of one task that others ring, and a signal to many.
 
 Always true: a ring is kept until `clear`; one that comes between a look and a wait is not missed.
 An `asyncio.Event` does the same for any number of tasks, and costs several times as much.
@@ -40,3 +40,25 @@ class Bell:
             await self._waiter
         finally:
             self._waiter = None
+
+
+class Signal:
+    """Lets tasks wait for the next time that something moved; free when nobody waits."""
+
+    def __init__(self) -> None:
+        """Nobody waits yet."""
+        self._waiters: list[asyncio.Future[None]] = []
+
+    async def wait(self) -> None:
+        """Wait for the next `wake`."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def wake(self) -> None:
+        """Wake everybody who waits now."""
+        if self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import attrs
 
@@ -28,7 +29,7 @@ from srshell.codec.log_frame import (
 from srshell.engine.applier import Applier
 from srshell.engine.bell import Bell
 from srshell.engine.core import Core
-from srshell.engine.log_file import extents_of
+from srshell.engine.log_file import Extents, extents_of
 from srshell.engine.meters import LatencyMeter
 from srshell.model.errors import SrError
 from srshell.replication.ring import SECTOR_BYTES
@@ -38,8 +39,8 @@ from srshell.replication.source import (
     FrameBuilt,
     Instruction,
     LogFlushed,
+    Source,
 )
-from srshell.storage import StorageError
 
 _RECORDS_MAX = 4096
 #: Of one frame, about so many writes are looked at by the meters.
@@ -58,6 +59,15 @@ class _Waiting:
     done: asyncio.Future[int]
     submitted_ns: int
     lsn: int = 0
+
+
+class _Begun(NamedTuple):
+    """A frame that was sent and is being written to the own log."""
+
+    source: Source
+    body: FrameBody
+    extents: Extents
+    built_ns: int
 
 
 class Committer:
@@ -86,6 +96,13 @@ class Committer:
         self._taken_bytes = 0
         self._unacked: deque[_Waiting] = deque()
         self._wake = Bell()
+        self._loop = asyncio.get_running_loop()
+        #: The machine of this reign, once `run` has begun.
+        self._source: Source | None = None
+        #: Whether `run` is between taking writes and having committed them.
+        self._busy = False
+        #: Whether `_commit_now` will be called.
+        self._committing_soon = False
         self.sealed_by = ""
         self.locked: list[tuple[int, int, int]] = []
         #: When the newest write was handed in, by the world's clock; 0: none was.
@@ -98,10 +115,14 @@ class Committer:
         self, kind: RecordKind, volume: int, offset: int, length: int, payload: bytes
     ) -> asyncio.Future[int]:
         """Hand in a write; the future gives its LSN once it is acknowledged."""
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[int] = self._loop.create_future()
         now_ns = self.last_submitted_ns = self._core.world.clock_ns()
         self._queue.append(_Waiting(kind, volume, offset, length, payload, done, now_ns))
-        self._wake.ring()
+        if not self._core.log.file.at_once:
+            self._wake.ring()
+        elif not self._committing_soon:
+            self._committing_soon = True
+            self._loop.call_soon(self._commit_now)
         return done
 
     def poke(self) -> None:
@@ -143,13 +164,14 @@ class Committer:
     async def run(self) -> None:
         """Make frames until the replica closes, fails or loses its role."""
         core = self._core
-        source = core.source
+        source = self._source = core.source
         while core.source is source and not core.stopped:
             self._wake.clear()
             self._taken = self._take()
             if not self._taken:
                 await self._wake.wait()
                 continue
+            self._busy = True
             try:
                 if not core.can_append(self._taken_bytes):
                     await self._wait_for_room(self._taken_bytes)
@@ -157,6 +179,33 @@ class Committer:
                     await self._commit()
             except SrError:
                 return
+            finally:
+                self._busy = False
+
+    def _commit_now(self) -> None:
+        """Commit as `run` does, without a task's wake-up; leave to it what has to wait."""
+        self._committing_soon = False
+        core, source = self._core, self._source
+        if self._busy or source is None or core.source is not source or core.stopped:
+            return  # `run` looks again before it waits
+        try:
+            while not core.frames.locked() and (batch := self._take()):
+                if not core.can_append(self._taken_bytes):
+                    self._queue.extendleft(reversed(batch))
+                    break
+                self._taken = batch
+                begun = self._begin()
+                if begun is not None:
+                    core.append_now([(begun.body, begun.extents)])
+                    self._end(begun)
+        except SrError:
+            return
+        except Exception as error:
+            # One of our own invariants broke: what memory says is worth nothing any more.
+            core.fail(f"internal error: {error!r}")
+            raise
+        if self._queue:
+            self._wake.ring()
 
     def _take(self) -> list[_Waiting]:
         source = self._core.source
@@ -199,20 +248,26 @@ class Committer:
             await self._core.progressed()
 
     async def _commit(self) -> None:
+        begun = self._begin()
+        if begun is not None:
+            await self._core.append([(begun.body, begun.extents)])
+            self._end(begun)
+
+    def _begin(self) -> _Begun | None:
+        """Make a frame of what was taken and send it; None if there is nothing to commit now."""
         core = self._core
         source = core.source
         # Writes that were failed or cancelled meanwhile are not made after all.
         batch = [waiting for waiting in self._taken if not waiting.done.done()]
+        self._taken = []
         if not batch:
-            self._taken = []
-            return
+            return None
         admitted = source is not None and source.phase in ADMITS_WRITES and not self.sealed_by
         locked = self.locked and any(map(self._is_locked, batch))
         if source is None or not admitted or locked:
             # The role, the seal or a lock changed while this waited: decide again.
-            self._taken = []
             self._queue.extendleft(reversed(batch))
-            return
+            return None
         first_lsn = source.last_lsn + 1
         for lsn, waiting in enumerate(batch, first_lsn):
             waiting.lsn = lsn
@@ -223,23 +278,22 @@ class Committer:
         body = pack_body(core.superblock.history[-1].epoch.number, first_lsn, records)
         source.handle(FrameBuilt(body.last_lsn))
         self._unacked.extend(batch)
-        self._taken = []
         # The peer begins first: what else there is to do is done while it works.
         self._offer(body)
-        built_ns, meters = core.world.clock_ns(), core.meters
-        _measure(meters.queue, built_ns, batch)
+        built_ns = core.world.clock_ns()
+        _measure(core.meters.queue, built_ns, batch)
         core.overlay.add_all(records)
-        try:
-            await core.log.append([(body, extents_of(records))])
-        except StorageError as error:
-            raise core.fail(error) from error
+        return _Begun(source, body, extents_of(records), built_ns)
+
+    def _end(self, begun: _Begun) -> None:
+        """The own log holds the frame durably."""
+        core, last_lsn = self._core, begun.body.last_lsn
         self.frames_total += 1
         now_ns = core.world.clock_ns()
-        meters.local_log.record(now_ns, now_ns - built_ns, len(batch))
-        if core.source is source:
-            self._carry_out(source.handle(LogFlushed(body.last_lsn)))
+        core.meters.local_log.record(now_ns, now_ns - begun.built_ns, begun.body.record_count)
+        if core.source is begun.source:
+            self._carry_out(begun.source.handle(LogFlushed(last_lsn)))
         self._flushed()
-        core.wake()
 
 
 def _measure(meter: LatencyMeter, now_ns: int, batch: list[_Waiting]) -> None:

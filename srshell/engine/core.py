@@ -18,6 +18,7 @@ import attrs
 
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import FrameBody
+from srshell.engine.bell import Signal
 from srshell.engine.checksum_map import ChecksumMap
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.log_file import Extents, LogFile
@@ -39,28 +40,6 @@ FAILURE_CHARACTERS_MAX = 500
 
 T = TypeVar("T")
 Change = Callable[[Superblock], Superblock]
-
-
-class Signal:
-    """Lets tasks wait for the next time that something moved; free when nobody waits."""
-
-    def __init__(self) -> None:
-        """Nobody waits yet."""
-        self._waiters: list[asyncio.Future[None]] = []
-
-    async def wait(self) -> None:
-        """Wait for the next `wake`."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        await waiter
-
-    def wake(self) -> None:
-        """Wake everybody who waits now."""
-        if self._waiters:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
 
 
 @attrs.frozen
@@ -230,6 +209,14 @@ class Core:
         """Append frames and sync.  Raises SrError after failing the replica."""
         try:
             await self.log.append(frames)
+        except StorageError as error:
+            raise self.fail(error) from error
+        self.wake()
+
+    def append_now(self, frames: Sequence[tuple[FrameBody, Extents]]) -> None:
+        """Do what `append` does, without a wait: only if ``log.file.at_once``."""
+        try:
+            self.log.append_now(frames)
         except StorageError as error:
             raise self.fail(error) from error
         self.wake()

@@ -13,7 +13,6 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import assert_never
@@ -22,7 +21,7 @@ import attrs
 
 from srshell.codec.copy_messages import Runs
 from srshell.codec.errors import FormatError
-from srshell.codec.log_frame import FrameBody, Record, open_body
+from srshell.codec.log_frame import open_body
 from srshell.codec.messages import (
     Bye,
     Commit,
@@ -51,9 +50,8 @@ from srshell.codec.verify_messages import (
 from srshell.engine import destage
 from srshell.engine.applier import Applier
 from srshell.engine.arrivals import Arrivals
-from srshell.engine.bell import Bell
 from srshell.engine.core import Core
-from srshell.engine.log_file import extents_of
+from srshell.engine.intake import Intake
 from srshell.engine.looking import digest
 from srshell.engine.witness import Witness
 from srshell.model.errors import SrError
@@ -62,7 +60,6 @@ from srshell.replication import credible, reigns
 from srshell.replication import destination as machine
 from srshell.transport.link import Link, LinkClosed
 
-_APPEND_BYTES = 4 << 20
 # Copies and comparisons that may wait, and their bytes: many times what a primary has in flight.
 _JOBS_MAX = 4096
 _JOB_BYTES_MAX = 128 << 20
@@ -76,11 +73,14 @@ class Follow:
         self._core = core
         self._applier = applier
         self.link = link
-        self._frames: deque[tuple[FrameBody, tuple[Record, ...]]] = deque()
-        self._arrived = Bell()
-        self._heard_at = asyncio.get_running_loop().time()
+        self.intake = Intake(core, applier, link, self._logged, self._broke)
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        #: Whether `_read` is taking a message, which may wait; those after it wait, too.
+        self._taking = False
+        #: What broke in a callback, where nobody could raise it.
+        self._bug: Exception | None = None
         self._stopped = asyncio.Event()
-        self._frame_bytes_waiting = 0
         self._jobs_waiting = 0
         self._job_bytes_waiting = 0
         self._layouts = core.volumes.layouts
@@ -97,7 +97,7 @@ class Follow:
         try:
             await asyncio.gather(
                 self._until_closed(self._read()),
-                self._until_closed(self._append()),
+                self._until_closed(self.intake.run()),
                 self._until_closed(self._watch()),
                 self._until_closed(self._witness.run()),
                 self._until_closed(self._arrivals.run()),
@@ -121,19 +121,49 @@ class Follow:
             self.link.send(Bye(reason))
         self.link.close()
         self._stopped.set()
-        self._arrived.ring()
+        self.intake.wake()
         self._witness.close()
         self._arrivals.close()
         self._core.wake()
 
     async def _read(self) -> None:
-        while True:
-            message, payload = await self.link.receive()
-            self._heard_at = asyncio.get_running_loop().time()
-            try:
-                await self._take(message, payload)
-            except (FormatError, reigns.RefusedStep) as error:
-                raise LinkClosed(f"damaged message: {error}") from error
+        self.link.hear_by(self._hear)
+        try:
+            while True:
+                message, payload = await self.link.receive()
+                self._heard_at = self._loop.time()
+                self._taking = True
+                if not self._take_now(message, payload):
+                    await self._take(message, payload)
+                self._taking = False
+        except (FormatError, reigns.RefusedStep) as error:
+            raise LinkClosed(f"damaged message: {error}") from error
+        except LinkClosed:
+            if self._bug is not None:
+                raise self._bug from None
+            raise
+
+    def _hear(self, message: Message, payload: bytes | memoryview) -> bool:
+        """Take a message in the moment in which it comes, unless another one is being taken.
+
+        What goes wrong ends the link.
+        """
+        if self._taking:
+            return False
+        self._heard_at = self._loop.time()
+        try:
+            return self._take_now(message, payload)
+        except Exception as error:  # noqa: BLE001  (`_read` raises it)
+            self._broke(error)
+        return True
+
+    def _broke(self, error: Exception) -> None:
+        """End the link as a task would that met this error."""
+        if isinstance(error, (LinkClosed, SrError, FormatError, reigns.RefusedStep)):
+            self.close("the link ended")
+            return
+        self._bug = error
+        self.close("an internal error")
 
     async def _watch(self) -> None:
         limits = self._core.world.limits
@@ -152,7 +182,8 @@ class Follow:
         if core.credit_bytes > self._told_bytes_free + most_bytes // 8:
             self._confirm(core.log.durable_lsn)
 
-    async def _take(self, message: Message, payload: bytes | memoryview) -> None:
+    def _take_now(self, message: Message, payload: bytes | memoryview) -> bool:
+        """Take what comes with every write and needs no waiting; False if it is something else."""
         match message:
             case Frame():
                 self._take_frame(message, payload)
@@ -164,6 +195,12 @@ class Follow:
                 self.link.send(
                     Pong(message.sent_ns, self._core.log.durable_lsn, self._told_bytes_free)
                 )
+            case _:
+                return False
+        return True
+
+    async def _take(self, message: Message, payload: bytes | memoryview) -> None:
+        match message:
             case Extent() | Runs():
                 self._arrivals.take(message, payload)
             case Compare():
@@ -228,9 +265,7 @@ class Follow:
                 case machine.Append():
                     credible.check_records(self._layouts, records)
                     credible.check_epoch(body.epoch, self._core.superblock.history)
-                    self._take_in(body)
-                    self._frames.append((body, records))
-                    self._arrived.ring()
+                    self.intake.put(body, records)
                 case machine.Drop():
                     self._confirm(self._core.log.durable_lsn)
                 case machine.RefuseFrame():
@@ -241,55 +276,13 @@ class Follow:
                     assert_never(instruction)
         self._committed(message.commit_lsn)
 
-    async def _append(self) -> None:
-        """Append what arrived, as much as there is, with one sync for all of it."""
-        core = self._core
-        while self._frames or not self.link.closed:
-            self._arrived.clear()
-            if not self._frames:
-                await self._arrived.wait()
-                continue
-            batch = [self._frames.popleft()]
-            size_bytes = batch[0][0].total_bytes
-            while self._frames and size_bytes + self._frames[0][0].total_bytes <= _APPEND_BYTES:
-                batch.append(self._frames.popleft())
-                size_bytes += batch[-1][0].total_bytes
-            await self._append_batch(batch)
-            self._frame_bytes_waiting -= size_bytes
-        core.wake()
-
-    async def _append_batch(self, batch: list[tuple[FrameBody, tuple[Record, ...]]]) -> None:
-        core = self._core
-        # At the ring's end up to one frame is lost to the wrap.
-        sizes_bytes = [body.total_bytes for body, _ in batch]
-        if core.can_append(sum(sizes_bytes) + max(sizes_bytes)):
-            await self._write(batch)
-            return
-        for frame in batch:
-            while not core.can_append(frame[0].total_bytes):
-                if self.link.closed:
-                    raise LinkClosed("no room came before the link closed")
-                self._applier.want_space()
-                await core.progressed()
-            await self._write([frame])
-
-    async def _write(self, batch: list[tuple[FrameBody, tuple[Record, ...]]]) -> None:
-        core = self._core
-        for _, records in batch:
-            core.overlay.add_all(records)
-        frames = [(body, extents_of(records)) for body, records in batch]
-        begun_ns, meters = core.world.clock_ns(), core.meters
-        await core.append(frames)
-        now_ns = core.world.clock_ns()
-        count = sum(body.record_count for body, _ in batch)
-        meters.local_log.record(now_ns, now_ns - begun_ns, count)
-        meters.rate.add(now_ns, count, sum(body.body_bytes for body, _ in batch))
-        for instruction in self._machine().handle(machine.FramesFlushed(frames[-1][0].last_lsn)):
+    def _logged(self, lsn: int) -> None:
+        """The own log holds everything up to ``lsn`` durably."""
+        for instruction in self._machine().handle(machine.FramesFlushed(lsn)):
             if isinstance(instruction, machine.Confirm):
                 self._confirm(instruction.lsn)
             elif isinstance(instruction, machine.Apply):
                 self._applier.commit(instruction.lsn)
-        core.wake()
 
     def _confirm(self, lsn: int) -> None:
         if not self.link.closed:
@@ -316,12 +309,6 @@ class Follow:
                 self._job_bytes_waiting -= size_bytes
 
         self._applier.submit(run)
-
-    def _take_in(self, body: FrameBody) -> None:
-        """Count a frame that waits; one beyond the credit that was given would wait for ever."""
-        self._frame_bytes_waiting += body.total_bytes
-        if self._frame_bytes_waiting > self._core.ring.ring_bytes:
-            raise LinkClosed("the peer sends more than the log holds")
 
     def _take_mend(self, message: Mend, payload: bytes | memoryview) -> None:
         check_extent(message, payload)

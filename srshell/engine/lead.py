@@ -61,7 +61,10 @@ class Lead:
         self.sender = sender
         self.copier = copier
         self._carry_out = carry_out
-        self._heard_at = asyncio.get_running_loop().time()
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
+        #: What broke in a callback, where nobody could raise it.
+        self._bug: Exception | None = None
         #: Whether the peer was given up because its log stood still.
         self.stuck = False
         self._confirmed_lsn = -1
@@ -104,10 +107,29 @@ class Lead:
         self._stopped.set()
 
     async def _read(self) -> None:
-        while True:
-            message, payload = await self.link.receive()
-            self._heard_at = asyncio.get_running_loop().time()
+        """Take what came before anybody listened, then wait for the end."""
+        self.link.hear_by(self._hear)
+        try:
+            while True:
+                message, payload = await self.link.receive()
+                self._heard_at = self._loop.time()
+                self._take(message, payload)
+        except LinkClosed:
+            if self._bug is not None:
+                raise self._bug from None
+            raise
+
+    def _hear(self, message: Message, payload: bytes | memoryview) -> bool:
+        """Take a message in the moment in which it comes; what goes wrong ends the link."""
+        self._heard_at = self._loop.time()
+        try:
             self._take(message, payload)
+        except (LinkClosed, SrError):
+            self.close("the link ended")
+        except Exception as error:  # noqa: BLE001  (`_read` raises it)
+            self._bug = error
+            self.close("an internal error")
+        return True
 
     def _take(self, message: Message, payload: bytes | memoryview) -> None:
         match message:

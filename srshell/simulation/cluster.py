@@ -27,7 +27,7 @@ from srshell.simulation.network import SimNetwork
 from srshell.simulation.process import SimProcess
 from srshell.simulation.shape import SMALL_LIMITS, Shape
 from srshell.simulation.views import View
-from srshell.storage import Disk, StorageError
+from srshell.storage import DirectExecutor, Disk, StorageError
 from srshell.transport.link import Link
 
 __all__ = ["NAMES", "REPLICAS", "SMALL_LIMITS", "Cluster", "Shape", "Site", "SiteDown"]
@@ -228,8 +228,9 @@ class Site:
 
     def _world(self) -> World:
         cluster = self._cluster
+        disk = Disk(self.disk, None)
         return World(
-            log_disk=(disk := Disk(self.disk, None)),
+            log_disk=Disk(self.disk, DirectExecutor()) if cluster.shape.direct else disk,
             data_disk=disk,
             network=cluster.network.host(self.name),
             wall_seconds=self.wall_seconds,

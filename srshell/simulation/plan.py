@@ -128,6 +128,8 @@ def draw_plan(seed: int) -> Plan:
         harsh=random.random() < 0.5,
         used=random.random() < 0.3,
         checksums=random.random() < 0.8,
+        direct=Random(f"{seed}/direct").random()
+        < 0.25,  # of its own: other draws stay as they were
     )
     clients = random.choice((1, 2, 4, 8))
     habits = Habits(

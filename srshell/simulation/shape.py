@@ -49,6 +49,8 @@ class Shape:
     used: bool = False
     #: Whether blocks have checksums of their own.
     checksums: bool = True
+    #: Whether writes of disks end where they are made, as with ``--commit direct``.
+    direct: bool = False
 
     @property
     def engine_limits(self) -> Limits:

@@ -76,6 +76,7 @@ def _simpler(plan: Plan) -> Iterator[Plan]:
         attrs.evolve(shape, harsh=False),
         attrs.evolve(shape, used=False),
         attrs.evolve(shape, seeded=False),
+        attrs.evolve(shape, direct=False),
     ):
         yield attrs.evolve(plan, shape=plainer)
     for calmer in (

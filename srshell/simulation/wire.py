@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from contextvars import copy_context
 from random import Random
 from typing import Final, Protocol, TypeAlias
 
@@ -23,7 +24,7 @@ from srshell.simulation.loop import SimLoop
 from srshell.simulation.process import ProcessKilled, SimProcess
 from srshell.transport.framing import MessageReader
 from srshell.transport.inbox import Inbox, Waiters
-from srshell.transport.link import LinkClosed, Received
+from srshell.transport.link import Hear, LinkClosed, Received
 from srshell.transport.stream_link import SEND_BYTES_MAX, SEND_HIGH_BYTES, SEND_LOW_BYTES
 
 CLOSED: Final = "the peer closed the link"
@@ -193,6 +194,20 @@ class SimLink:
     def receive_nowait(self) -> Received | None:
         """Return a message that is here already."""
         return self.inbox.get_nowait()
+
+    def hear_by(self, hear: Hear) -> None:
+        """Tell ``hear``, in its own process; see `Link.hear_by`."""
+        context, process, loop = copy_context(), self.process, self._network.loop
+
+        def tell(message: Message, payload: bytes | memoryview) -> bool:
+            if process is not None and loop.is_frozen(process):
+                return False
+            try:
+                return context.run(hear, message, payload)
+            except ProcessKilled:
+                return True
+
+        self.inbox.hear = tell
 
     def close(self) -> None:
         """Send what is under way, then close; see `Link.close`."""

@@ -27,6 +27,7 @@ from srshell.storage import OsDisk, RawFile
 from srshell.storage.raw import FileHandle
 from srshell.transport.link import (
     Accept,
+    Hear,
     Link,
     LinkClosed,
     LinkRefused,
@@ -127,6 +128,10 @@ class SlowLink:
     def receive_nowait(self) -> Received | None:
         """Receive what is there."""
         return self._link.receive_nowait()
+
+    def hear_by(self, hear: Hear) -> None:
+        """Hear."""
+        self._link.hear_by(hear)
 
     def close(self) -> None:
         """Send what is late, then close."""

@@ -139,6 +139,18 @@ class BlockFile(AsyncBase):  # type: ignore[type-arg]  # generic in its stub alo
         """Write all of it, and make it durable if ``sync``: one hop for a whole commit."""
         await self._run(self._file.write_at, writes, sync)
 
+    @property
+    def at_once(self) -> bool:
+        """Whether calls end where they are made, and `write_now` may be used."""
+        return self._at_once
+
+    def write_now(self, writes: Sequence[Write], sync: bool = False) -> None:
+        """Do what `write_at` does in this very moment; only with a `DirectExecutor`."""
+        assert self._at_once, "somebody else writes this file"
+        if self._closed:
+            raise StorageError("write_at", self._file.path, "CLOSED")
+        self._file.write_at(writes, sync)
+
     async def sync(self) -> None:
         """Make every finished write durable."""
         await self._run(self._file.sync)

@@ -6,6 +6,7 @@ Always true:
 (2) ``is_full`` turns on above `FULL_BYTES` and off below half of it; whoever fills the box looks at
     it, and is called back when it turns off.
 (3) After `end` nothing is added; after `close` nothing is left either.
+(4) ``hear`` is asked about a message only while none waits: the order stays.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final
 
 import attrs
 
-from srshell.transport.link import LinkClosed, Received
+from srshell.transport.link import Hear, LinkClosed, Received
 
 FULL_BYTES: Final = 8 * 1024 * 1024
 #: What a message costs beside its payload.
@@ -30,6 +31,8 @@ class Inbox:
 
     #: Called when a full box has room again.
     on_room: Callable[[], None] = attrs.field(default=lambda: None)
+    #: Takes messages as they come, if it says so; see `Link.hear_by`.
+    hear: Hear | None = None
     #: Why no more will come; None while more may.
     end_reason: str | None = None
     is_full: bool = False
@@ -40,6 +43,8 @@ class Inbox:
     def put(self, received: Received) -> None:
         """Add a message that arrived; dropped if the box has ended."""
         if self.end_reason is not None:
+            return
+        if self.hear is not None and not self._messages and self.hear(*received):
             return
         self._messages.append(received)
         self.bytes_waiting += len(received[1]) + MESSAGE_BYTES

@@ -21,6 +21,8 @@ from srshell.codec.messages import Message
 
 #: A message and its payload; without one the payload is ``b""``.
 Received: TypeAlias = tuple[Message, bytes | memoryview]
+#: Is told of a message in the moment in which it comes; False leaves it to `Link.receive`.
+Hear: TypeAlias = Callable[[Message, "bytes | memoryview"], bool]
 
 
 class LinkClosed(Exception):
@@ -66,6 +68,13 @@ class Link(Protocol):
 
     def receive_nowait(self) -> Received | None:
         """Return a message that has arrived already; None if there is none."""
+        ...
+
+    def hear_by(self, hear: Hear) -> None:
+        """Tell ``hear`` of every message that comes when none waits to be received.
+
+        That saves a task's wake-up.  ``hear`` raises nothing, and a link may never call it.
+        """
         ...
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from srshell.codec.checksum import Buffer
 from srshell.codec.messages import Message, encode_message
 from srshell.transport.inbox import Inbox, Waiters
-from srshell.transport.link import Accept, LinkClosed, LinkRefused, Received
+from srshell.transport.link import Accept, Hear, LinkClosed, LinkRefused, Received
 
 
 class LoopbackLink:
@@ -51,6 +51,9 @@ class LoopbackLink:
     def receive_nowait(self) -> Received | None:
         """Return a message that is here already."""
         return self.inbox.get_nowait()
+
+    def hear_by(self, hear: Hear) -> None:
+        """Leave all to `receive`: what the peer sends would be heard within its own call."""
 
     def close(self) -> None:
         """Close both ends; the peer still receives what was sent."""

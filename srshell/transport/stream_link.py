@@ -22,7 +22,7 @@ from srshell.codec.errors import FormatError
 from srshell.codec.messages import Message, encode_message
 from srshell.transport.framing import MessageReader, joined
 from srshell.transport.inbox import Inbox, Waiters
-from srshell.transport.link import LinkClosed, Received
+from srshell.transport.link import Hear, LinkClosed, Received
 
 SEND_HIGH_BYTES: Final = 1024 * 1024
 SEND_LOW_BYTES: Final = 256 * 1024
@@ -74,6 +74,10 @@ class StreamLink(asyncio.BufferedProtocol):
     def receive_nowait(self) -> Received | None:
         """Return a message that is here already."""
         return self._inbox.get_nowait()
+
+    def hear_by(self, hear: Hear) -> None:
+        """Tell ``hear`` of messages as they come; see `Link.hear_by`."""
+        self._inbox.hear = hear
 
     def close(self) -> None:
         """Send what is queued, then close; see `Link.close`."""

@@ -31,7 +31,7 @@ from srshell.model.replica import (
 )
 from srshell.replication.source import Phase, Source
 from srshell.simulation import SimDisk, SimLoop, SimNetwork, SimProcess, run_simulated
-from srshell.storage import Disk
+from srshell.storage import DirectExecutor, Disk
 from srshell.transport.link import Link
 
 T = TypeVar("T")
@@ -99,6 +99,8 @@ class Side:
         self.events: list[ReplicaEvent] = []
         #: How far somebody put this machine's wall clock forward or back.
         self.clock_shift_seconds = 0.0
+        #: Whether the log is written in the loop's own thread, as with ``--commit direct``.
+        self.direct = False
         self.process: SimProcess = loop.process(name)
         self._replica: Replica | None = None
         self._loop = loop
@@ -113,7 +115,7 @@ class Side:
     def world(self) -> World:
         disk = Disk(self.disk, None)
         return World(
-            log_disk=disk,
+            log_disk=Disk(self.disk, DirectExecutor()) if self.direct else disk,
             data_disk=disk,
             network=self._network.host(self.name),
             wall_seconds=lambda: self._loop.wall_time() + self.clock_shift_seconds,

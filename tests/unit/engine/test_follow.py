@@ -153,7 +153,7 @@ def test_more_than_the_log_holds_is_not_kept_in_memory() -> None:
         for lsn in range(1, 20):
             tell(pair, *frame_of(body_of(lsn, size=8 * KIB)))
         await pair.until(lambda: follow.link.closed)
-        waiting = sum(body.total_bytes for body, _ in follow._frames)
+        waiting = sum(body.total_bytes for body, _ in follow.intake.frames)
         assert waiting <= pair.b.core.ring.ring_bytes
         pair.b.disk.resume()
         await pair.until(lambda: pair.b.replica.peer_link.follow is not follow)

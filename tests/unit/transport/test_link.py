@@ -45,6 +45,36 @@ async def test_what_arrived_can_be_taken_without_waiting(pair: Pair) -> None:
     assert taken == [Commit(1), Commit(2)]
 
 
+async def test_messages_are_heard_as_they_come_and_stay_in_order(pair: Pair) -> None:
+    """What was not heard is received; a link may leave everything to `receive`."""
+    ours, theirs = pair
+    heard: list[int] = []
+
+    def hear(message: object, _: object) -> bool:
+        assert isinstance(message, Commit)
+        if message.commit_lsn == 3:
+            return False  # and what follows waits behind it
+        heard.append(message.commit_lsn)
+        return True
+
+    theirs.hear_by(hear)
+    for number in range(1, 6):
+        ours.send(Commit(number))
+    ours.close()
+    received: list[int] = []
+
+    async def receive() -> None:
+        while True:
+            message, _ = await theirs.receive()
+            assert isinstance(message, Commit)
+            received.append(message.commit_lsn)
+
+    with pytest.raises(LinkClosed):
+        await receive()
+    assert heard + received == [1, 2, 3, 4, 5]
+    assert heard in ([1, 2], [])
+
+
 @pytest.mark.parametrize("length", [1, 4096, 16384, 16385, 65536, MIB, 4 * MIB])
 async def test_a_payload_of_any_size_arrives_whole(pair: Pair, length: int) -> None:
     ours, theirs = pair

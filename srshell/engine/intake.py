@@ -1,0 +1,151 @@
+"""Frames that came over a link, on their way into the log of a secondary.
+
+Always true:
+
+(1) Frames are appended in the order in which they came, as many as there are with one sync.
+(2) A record is in the overlay before it is in the log; ``written`` is called after the sync.
+(3) A log that works at once is written in the moment after the frames came, without a task's
+    wake-up; whatever has to wait is left to `run`.
+(4) Every frame that was put is durable when `run` returns, as far as the log had room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from srshell.codec.log_frame import FrameBody, Record
+from srshell.engine.applier import Applier
+from srshell.engine.bell import Bell
+from srshell.engine.core import Core
+from srshell.engine.log_file import Extents, extents_of
+from srshell.transport.link import Link, LinkClosed
+
+_APPEND_BYTES = 4 << 20
+
+Arrived = tuple[FrameBody, tuple[Record, ...]]
+Frames = list[tuple[FrameBody, Extents]]
+
+
+class Intake:
+    """The frames of one link that are not in the log yet."""
+
+    def __init__(
+        self,
+        core: Core,
+        applier: Applier,
+        link: Link,
+        written: Callable[[int], None],
+        broke: Callable[[Exception], None],
+    ) -> None:
+        """Begin empty.
+
+        ``written`` gets the last LSN that became durable; ``broke`` what ended the link.
+        """
+        self._core = core
+        self._applier = applier
+        self._link = link
+        self._written = written
+        self._broke = broke
+        self._loop = asyncio.get_running_loop()
+        self._arrived = Bell()
+        #: Whether `run` is writing, and whether `_append_now` will be called.
+        self._appending = self._appending_soon = False
+        self.frames: deque[Arrived] = deque()
+        self.bytes_waiting = 0
+
+    def put(self, body: FrameBody, records: tuple[Record, ...]) -> None:
+        """Append a frame soon.  Raises LinkClosed if it lies beyond the credit that was given."""
+        self.bytes_waiting += body.total_bytes
+        if self.bytes_waiting > self._core.ring.ring_bytes:
+            raise LinkClosed("the peer sends more than the log holds")  # it would wait for ever
+        self.frames.append((body, records))
+        if not self._core.log.file.at_once:
+            self._arrived.ring()
+        elif not self._appending_soon:
+            # Once everything that comes in this moment is here.
+            self._appending_soon = True
+            self._loop.call_soon(self._append_now)
+
+    def wake(self) -> None:
+        """Let `run` see that the link closed."""
+        self._arrived.ring()
+
+    async def run(self) -> None:
+        """Append what comes until the link closes.  Raises SrError, or LinkClosed without room."""
+        while self.frames or not self._link.closed:
+            self._arrived.clear()
+            if not self.frames:
+                await self._arrived.wait()
+                continue
+            batch, size_bytes = self._next_batch()
+            self._appending = True
+            await self._append(batch)
+            self._appending = False
+            self.bytes_waiting -= size_bytes
+        self._core.wake()
+
+    def _append_now(self) -> None:
+        self._appending_soon = False
+        try:
+            while self.frames and not self._appending:
+                batch, size_bytes = self._next_batch()
+                if not self._fits(batch):
+                    self.frames.extendleft(reversed(batch))
+                    self._arrived.ring()
+                    return
+                begun_ns, frames = self._begin(batch)
+                self._core.append_now(frames)
+                self._end(begun_ns, frames)
+                self.bytes_waiting -= size_bytes
+        except Exception as error:  # noqa: BLE001  (whoever serves the link raises it)
+            self._broke(error)
+
+    def _next_batch(self) -> tuple[list[Arrived], int]:
+        """Take as many frames as one write holds; return them and their bytes."""
+        frames = self.frames
+        batch = [frames.popleft()]
+        size_bytes = batch[0][0].total_bytes
+        while frames and size_bytes + frames[0][0].total_bytes <= _APPEND_BYTES:
+            batch.append(frames.popleft())
+            size_bytes += batch[-1][0].total_bytes
+        return batch, size_bytes
+
+    def _fits(self, batch: list[Arrived]) -> bool:
+        """Tell whether the log has room; at the ring's end up to one frame is lost to the wrap."""
+        sizes_bytes = [body.total_bytes for body, _ in batch]
+        return self._core.can_append(sum(sizes_bytes) + max(sizes_bytes))
+
+    async def _append(self, batch: list[Arrived]) -> None:
+        core = self._core
+        if self._fits(batch):
+            await self._write(batch)
+            return
+        for frame in batch:
+            while not core.can_append(frame[0].total_bytes):
+                if self._link.closed:
+                    raise LinkClosed("no room came before the link closed")
+                self._applier.want_space()
+                await core.progressed()
+            await self._write([frame])
+
+    async def _write(self, batch: list[Arrived]) -> None:
+        begun_ns, frames = self._begin(batch)
+        await self._core.append(frames)
+        self._end(begun_ns, frames)
+
+    def _begin(self, batch: list[Arrived]) -> tuple[int, Frames]:
+        """Let readers find the records, and return when and what is to be appended."""
+        core = self._core
+        for _, records in batch:
+            core.overlay.add_all(records)
+        return core.world.clock_ns(), [(body, extents_of(records)) for body, records in batch]
+
+    def _end(self, begun_ns: int, frames: Frames) -> None:
+        core = self._core
+        now_ns = core.world.clock_ns()
+        count = sum(body.record_count for body, _ in frames)
+        core.meters.local_log.record(now_ns, now_ns - begun_ns, count)
+        core.meters.rate.add(now_ns, count, sum(body.body_bytes for body, _ in frames))
+        self._written(frames[-1][0].last_lsn)
