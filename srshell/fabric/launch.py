@@ -7,6 +7,8 @@ Always true:
 (2) Clients that start owners at once race on the owner's lock; the losers end, and every client
     is told by its own child where the winner is.
 
+(3) An owner that is late is not lost: it serves whoever asks next.
+
     read owner.json --answers--> connected
                     --silent---> start an owner, wait until it says "ready", connect
 """
@@ -137,7 +139,8 @@ def _wait_until_ready(place: FabricPlace, reader: int) -> None:
         while not said.endswith(b"\n"):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([reader], [], [], left)[0]:
-                raise no_owner(place, f"it did not answer in {START_SECONDS:.0f} s")
+                facts = f"it did not answer in {START_SECONDS:.0f} s; the next command waits for it"
+                raise no_owner(place, facts)
             piece = os.read(reader, 65536)
             if not piece:
                 break

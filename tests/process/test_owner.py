@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import srshell
+from srshell.fabric import launch
 from srshell.fabric.place import FabricPlace
 from srshell.fabric.sync_client import SyncFabric
 from srshell.model.errors import SrError
@@ -86,6 +87,22 @@ def test_clients_that_start_an_owner_at_once_get_one(directory: Path) -> None:
     answers = [ended(client) for client in clients]
     assert [code for code, _, _ in answers] == [0] * 4
     assert len({json.loads(out)["owner_pid"] for _, out, _ in answers}) == 1
+
+
+def test_an_owner_that_is_late_serves_the_next_command(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gave it up leaves nothing behind that is in the way."""
+    with monkeypatch.context() as patch:
+        patch.setattr(launch, "START_SECONDS", 0.0)
+        with pytest.raises(SrError) as late:
+            launch.connect(FabricPlace(directory))
+        assert "the next command waits for it" in late.value.facts
+    with srshell.connect(directory) as fabric:
+        pid = fabric.info().owner_pid
+        assert FabricPlace(directory).read_card()["pid"] == pid
+    code, out, _ = ended(command(directory, "--json", "info"))
+    assert (code, json.loads(out)["owner_pid"]) == (0, pid)
 
 
 def test_a_second_owner_is_refused(directory: Path) -> None:
