@@ -5,6 +5,7 @@ Always true: a picture depends on nothing but its entry here.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -14,17 +15,21 @@ from typing import Any
 
 import attrs
 
+from srshell.fabric.place import FabricPlace
 from srshell.model.errors import SrError
 from srshell.model.inventory import Job, JobState, Step, StepState
 from srshell.model.report import CheckRow, PlanReport, RoleChange, StepRow
 from srshell.model.topology import TopologyReport
 from srshell_tui import wizard as wizards
+from srshell_tui.options import ANSI, LIGHT, MONO, Options
+from srshell_tui.portrait import svg_of
 from srshell_tui.reel import Reel
 from srshell_tui.scene import Tape, couples
 from srshell_tui.screens import draw
 from srshell_tui.screens.sheets import draw_help, draw_page
 from srshell_tui.screens.topology import TopologyTest, draw_topology
 from srshell_tui.screens.wizard import draw_wizard
+from srshell_tui.shot import Shot
 from srshell_tui.store import FabricView, hear, lose, seek
 from srshell_tui.text import Drawing, to_ascii
 from tests.tui import states, topologies
@@ -311,6 +316,21 @@ def ascii_text(drawing: Drawing) -> str:
     return Drawing(tuple(to_ascii(line) for line in drawing.lines)).text()
 
 
+#: Pictures with their colours, or without: view, screen, theme.
+COLOURED: dict[str, tuple[Callable[[], FabricView], str, str]] = {
+    "overview-alone-light": (alone, "overview", LIGHT),
+    "group-split-mono": (split, "group", MONO),
+    "jobs-lost-ansi": (lost, "jobs", ANSI),
+}
+
+
+async def coloured(name: str) -> str:
+    """A screen as the application shows it in a theme."""
+    view, screen_name, theme = COLOURED[name]
+    options = Options(FabricPlace(Path("no-such-fabric")), start=False, theme=theme)
+    return await svg_of(Shot(screen_name, group="PriRG"), view(), options)
+
+
 def main() -> None:
     """Draw all pictures anew."""
     os.environ["TZ"] = "UTC"
@@ -322,6 +342,9 @@ def main() -> None:
             old.unlink()
     for name, make in wanted.items():
         (GOLDEN / f"{name}.txt").write_text(make().text(), encoding="utf-8")
+    for name in COLOURED:
+        picture = asyncio.run(coloured(name))
+        (GOLDEN / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,13 @@ def test_every_screen_says_how_to_leave_it(name: str) -> None:
     assert keys & {"esc", "q"}, drawing.text()
 
 
+@pytest.mark.parametrize("name", gallery.COLOURED)
+async def test_a_screen_has_the_colours_that_were_agreed_on(name: str) -> None:
+    """Light, of the terminal, none: as the application itself paints them."""
+    agreed = (gallery.GOLDEN / f"{name}.svg").read_text(encoding="utf-8")
+    assert await gallery.coloured(name) == agreed
+
+
 @pytest.mark.parametrize("count", [1, 4, 7, 12, 60])
 def test_however_long_a_plan_is_what_confirms_it_is_seen(count: int) -> None:
     """And the way back, what is lost, and how much is not shown."""
@@ -68,6 +75,7 @@ def test_however_long_a_plan_is_what_confirms_it_is_seen(count: int) -> None:
 def test_there_is_a_picture_for_every_file_and_for_every_screen() -> None:
     """No agreed picture outlives its screen, and no screen goes without."""
     assert {path.stem for path in gallery.GOLDEN.glob("*.txt")} == set(PICTURES)
+    assert {path.stem for path in gallery.GOLDEN.glob("*.svg")} == set(gallery.COLOURED)
     assert {name.split("-")[0] for name in PICTURES} >= {*DRAW, "wizard", "help", "page"}
 
 

@@ -113,8 +113,8 @@ def rule(title: str, width: int, right: str = "") -> Line:
 def ends(left: Iterable[Piece], right: Iterable[Piece], width: int) -> Line:
     """One line with a part at each end; the left one is cut first."""
     tail = spans(*right)
-    room = max(width - width_of(tail), 0)
-    return fit((*fit(spans(*left), room), *tail), width)
+    room = max(width - width_of(tail) - 1, 0)
+    return fit((*fit(spans(*left), room), (" ", Tone.PLAIN), *tail), width)
 
 
 @attrs.frozen
