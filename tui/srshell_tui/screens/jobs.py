@@ -9,7 +9,7 @@ from srshell.fabric.pages.words import UNKNOWN, duration
 from srshell.model.inventory import Job, Step
 from srshell_tui.frame import Body, Key, compose, top
 from srshell_tui.marks import JOB_TONES, STEP_TONES, marked
-from srshell_tui.scene import Scene, chosen_index, matches, moment, window
+from srshell_tui.scene import Scene, chosen_index, matches, moment, sure, window
 from srshell_tui.screens.parts import job_share
 from srshell_tui.text import (
     Column,
@@ -24,6 +24,7 @@ from srshell_tui.text import (
     row,
     rule,
     spans,
+    wrap,
 )
 
 _KEYS: tuple[Key, ...] = (
@@ -50,7 +51,9 @@ def draw_jobs(scene: Scene) -> Drawing:
     running = sum(not has_ended(job) for job in found)
     mark = f"find: {scene.look.filter}" if scene.look.filter else ""
     details = [] if chosen is None else _details(scene, found[chosen])
-    lines = [rule(f"Jobs ({len(found)}, {running} running)", width, mark), head(_COLUMNS, width)]
+    doubt = "?" if running and not scene.view.told else ""
+    title = f"Jobs ({len(found)}, {running} running{doubt})"
+    lines = [rule(title, width, mark), head(_COLUMNS, width)]
     first, end = window(len(found), chosen, max(scene.height - len(details) - 6, 3))
     for index, job in enumerate(found[first:end], first):
         lines.append(row(_COLUMNS, _cells(scene, job), width, chosen=index == chosen))
@@ -65,9 +68,10 @@ def _cells(scene: Scene, job: Job) -> list[Piece]:
     """The cells of one job."""
     share = job_share(job)
     word, tone = marked(JOB_TONES[job.state], job.state.value)
+    known = scene.view.told or has_ended(job)
+    percent = UNKNOWN if share is None else f"{round(100 * share)}%"
     return [
-        str(job.id), job.command, (word, tone),
-        UNKNOWN if share is None else f"{round(100 * share)}%",
+        str(job.id), job.command, sure(word, tone, fresh=known), sure(percent, fresh=known),
         moment(job.began_unix, scene.now),
     ]  # fmt: skip
 
@@ -81,14 +85,15 @@ def _details(scene: Scene, job: Job) -> list[Line]:
     lines = [rule(f"Job {job.id}: {job.command}", width, took)]
     share = job_share(job)
     if share is not None and not has_ended(job):
-        lines.append(
-            fit(spans(" ", (bar(share, 40), Tone.WORKING), f" {round(100 * share)}%"), width)
-        )
+        percent = sure(f"{round(100 * share)}%", fresh=scene.view.told)
+        lines.append(fit(spans(" ", (bar(share, 40), Tone.WORKING), " ", percent), width))
     lines += [step_line(step, width) for step in job.steps[:_STEPS_MAX]]
     if job.error:
         error = json.loads(job.error)
-        text = f" {error.get('code', '')} {error.get('message', '')}"
-        lines.append(fit(spans((text, Tone.ERROR)), width))
+        text = f"{error.get('code', '')} {error.get('message', '')}"
+        lines += [fit(spans((f" {part}", Tone.ERROR)), width) for part in wrap(text, width - 2)]
+        if error.get("mend"):
+            lines.append(fit(spans(" mend   ", (str(error["mend"]), Tone.KEY)), width))
     return lines
 
 

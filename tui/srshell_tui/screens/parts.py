@@ -14,7 +14,7 @@ from srshell.model.report import GroupStatus, Progress
 from srshell_tui.flow import Flow
 from srshell_tui.marks import JOB_TONES, LEVEL_TONES, marked, state_span
 from srshell_tui.scene import Couple, Scene, moment, sure
-from srshell_tui.text import Line, Piece, Tone, bar, cell, fit, graph, rule, spans
+from srshell_tui.text import Line, Piece, Tone, bar, cell, fit, graph, rule, spans, wrap
 
 
 def progress_text(progress: Progress | None) -> str:
@@ -66,9 +66,11 @@ def split_lines(side: GroupStatus, now: float, width: int) -> list[Line]:
     for split in side.split:
         when = f"{moment(split.first_write_unix or 0, now)} to "
         when += moment(split.last_write_unix or 0, now)
-        text = f"   only {split.array}: {split.blocks} blocks, {size(split.bytes)}, "
+        text = f"only {split.array}: {split.blocks} blocks, {size(split.bytes)}, "
         text += f"LSN {split.from_lsn + 1} to {split.to_lsn}, written {when}"
-        lines.append(fit(spans(text if split.blocks else f"   only {split.array}: nothing"), width))
+        first, *rest = wrap(text if split.blocks else f"only {split.array}: nothing", width - 6)
+        lines.append(fit(spans(f"   {first}"), width))
+        lines += [fit(spans(f"     {part}"), width) for part in rest]
     return lines
 
 
