@@ -107,8 +107,9 @@ def reversed_sync(desk: Desk) -> Verdict:
     """ClusterA holds the copy."""
     row = desk.status("RecRG")
     assert row is not None
-    good = row.is_primary and row.state.value == "Synchronizing"
-    return judged(good, f"RecRG is {row.role}, {row.state.value}")
+    if row.is_primary and row.state.value != "Synchronizing":
+        return undecided(f"RecRG is {row.role}, {row.state.value}")
+    return judged(row.is_primary, f"RecRG is {row.role}, {row.state.value}")
 
 
 @check(task=3, points=2, name="PriRG is primary again")

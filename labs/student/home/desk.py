@@ -9,7 +9,7 @@ import hashlib
 from random import Random
 
 from srshell.labs import given
-from srshell.labs.desk import Checks, Desk, Facts, Verdict, failed, judged, undecided
+from srshell.labs.desk import Checks, Desk, Facts, Verdict, failed, judged, passed, undecided
 
 BLOCK = 4096
 _PIECE = 1 << 20
@@ -49,7 +49,9 @@ def returned(desk: Desk) -> Verdict:
         return failed("RecRG is not primary any more")
     if row.state.value != "Synchronizing":
         return undecided(f"RecRG is {row.state.value}")
-    return judged(row.peer_state == "Synchronizing", "RecRG leads, PriRG follows, in sync")
+    if row.peer_state != "Synchronizing":
+        return undecided(f"PriRG is {row.peer_state}")
+    return passed("RecRG leads, PriRG follows, in sync")
 
 
 @check(task=1, points=3, name="only what changed was copied")
