@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections.abc import Iterable
 from typing import Final
 
 from srshell.codec.checksum import Buffer, crc32
@@ -39,6 +40,14 @@ def block_checksum(content: Buffer) -> int:
     """Return what the map keeps of a block with this content; never a word."""
     checksum = crc32(content)
     return _INSTEAD_OF_WORDS if checksum in _WORDS else checksum
+
+
+def block_checksums(contents: Iterable[Buffer]) -> list[int]:
+    """Return `block_checksum` of each; no Python function is called for one of many."""
+    checksums = list(map(crc32, contents))
+    if not _WORDS.isdisjoint(checksums):
+        return [_INSTEAD_OF_WORDS if one in _WORDS else one for one in checksums]
+    return checksums
 
 
 def new_checksums() -> array[int]:

@@ -128,13 +128,18 @@ class ChecksumMap:
         if not self.keeps(volume):
             return
         pages = self._pages
-        touched: dict[int, array[int]] = {}
+        touched: set[int] = set()
+        # Blocks of one record follow each other: nearly all lie in the page of the one before.
+        page: array[int] = array("I")
+        first = end = 0
         for block, checksum in checksums.items():
-            index = block // CHECKSUMS_PER_PAGE
-            page = touched.get(index)
-            if page is None:
-                page = touched[index] = pages[volume, index]
-            page[block % CHECKSUMS_PER_PAGE] = checksum
+            if not first <= block < end:
+                index = block // CHECKSUMS_PER_PAGE
+                touched.add(index)
+                page = pages[volume, index]
+                first = index * CHECKSUMS_PER_PAGE
+                end = first + CHECKSUMS_PER_PAGE
+            page[block - first] = checksum
         self._stale.update((volume, index) for index in touched)
 
     def get_run(self, volume: int, first: int, end: int) -> array[int]:

@@ -55,7 +55,7 @@ class _Waiting:
     volume: int
     offset: int
     length: int
-    payload: bytes = attrs.field(repr=False)
+    payload: bytes | memoryview = attrs.field(repr=False)
     done: asyncio.Future[int]
     submitted_ns: int
     lsn: int = 0
@@ -112,9 +112,17 @@ class Committer:
         self.frames_total = 0
 
     def submit(
-        self, kind: RecordKind, volume: int, offset: int, length: int, payload: bytes
+        self,
+        kind: RecordKind,
+        volume: int,
+        offset: int,
+        length: int,
+        payload: bytes | memoryview,
     ) -> asyncio.Future[int]:
-        """Hand in a write; the future gives its LSN once it is acknowledged."""
+        """Hand in a write; the future gives its LSN once it is acknowledged.
+
+        Nobody may change the payload any more.
+        """
         done: asyncio.Future[int] = self._loop.create_future()
         now_ns = self.last_submitted_ns = self._core.world.clock_ns()
         self._queue.append(_Waiting(kind, volume, offset, length, payload, done, now_ns))

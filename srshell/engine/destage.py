@@ -18,7 +18,13 @@ from itertools import chain
 import attrs
 
 from srshell.codec.checksum import Buffer
-from srshell.codec.checksum_page import BLOCK_BYTES, CORRUPT, UNKNOWN, block_checksum
+from srshell.codec.checksum_page import (
+    BLOCK_BYTES,
+    CORRUPT,
+    UNKNOWN,
+    block_checksum,
+    block_checksums,
+)
 from srshell.codec.log_frame import Record, RecordKind
 from srshell.engine.core import Core
 from srshell.engine.volume_set import Range
@@ -70,6 +76,16 @@ class _Plan:
 
     def _write(self, offset: int, payload: memoryview) -> None:
         position, end = 0, len(payload)
+        if offset % BLOCK_BYTES == 0 and end % BLOCK_BYTES == 0:
+            # Larger writes are whole blocks, too: no step of ours for each of them.
+            first = offset // BLOCK_BYTES
+            blocks = range(first, first + end // BLOCK_BYTES)
+            pieces = [payload[at : at + BLOCK_BYTES] for at in range(0, end, BLOCK_BYTES)]
+            self.whole.update(zip(blocks, pieces, strict=True))
+            if self.parts:
+                for block in blocks:
+                    self.parts.pop(block, None)
+            return
         while position < end:
             block, start = divmod(offset + position, BLOCK_BYTES)
             size_bytes = min(BLOCK_BYTES, self._size_bytes - block * BLOCK_BYTES)
@@ -129,7 +145,7 @@ async def apply(core: Core, records: Sequence[Record]) -> None:
 
 async def _sums(core: Core, volume: int, plan: _Plan) -> dict[int, int]:
     """Return the checksum that each block of the plan will have."""
-    sums = {block: block_checksum(content) for block, content in plan.whole.items()}
+    sums = dict(zip(plan.whole, block_checksums(plan.whole.values()), strict=True))
     if not plan.parts:
         return sums
     wanted = [block for block, made in plan.parts.items() if made.base is None]

@@ -43,9 +43,10 @@ class VolumeAccess:
         index = self.place(volume, offset, len(data))
         piece_bytes = self._core.world.limits.write_bytes
         if len(data) <= piece_bytes:
-            return self._submit(RecordKind.WRITE, index, offset, data)
+            return self._submit(RecordKind.WRITE, index, offset, bytes(data))
+        whole = memoryview(bytes(data))  # one copy at most; of bytes none
         parts = [
-            self._submit(RecordKind.WRITE, index, offset + start, data[start : start + piece_bytes])
+            self._submit(RecordKind.WRITE, index, offset + start, whole[start:][:piece_bytes])
             for start in range(0, len(data), piece_bytes)
         ]
         return _last_of(parts, volume)
@@ -110,10 +111,10 @@ class VolumeAccess:
         return index
 
     def _submit(
-        self, kind: RecordKind, index: int, offset: int, payload: bytes
+        self, kind: RecordKind, index: int, offset: int, payload: bytes | memoryview
     ) -> asyncio.Future[int]:
         self._check_writable()
-        return self._committer().submit(kind, index, offset, len(payload), bytes(payload))
+        return self._committer().submit(kind, index, offset, len(payload), payload)
 
     def _check_writable(self) -> None:
         self._core.check_usable()

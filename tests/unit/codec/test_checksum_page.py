@@ -74,6 +74,8 @@ def test_no_content_has_a_checksum_that_is_a_word() -> None:
     assert checksum_page.block_checksum(zero) == 0xFFFFFFFF
     assert checksum_page.block_checksum(corrupt) == 0xFFFFFFFF
     assert checksum_page.block_checksum(b"123456789") == 0xCBF43926
+    assert checksum_page.block_checksums([zero, b"123456789"]) == [0xFFFFFFFF, 0xCBF43926]
+    assert checksum_page.block_checksums([b"123456789"]) == [0xCBF43926]
 
 
 def test_a_page_has_exactly_its_number_of_checksums() -> None:

@@ -91,6 +91,27 @@ def test_a_large_write_is_acknowledged_when_its_last_part_is() -> None:
     on_sides(test)
 
 
+def test_a_buffer_may_be_changed_once_its_write_was_handed_in() -> None:
+    """A payload is looked at until both logs hold it, and in the volume's time after that."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        for size_bytes in (BLOCK, 32 * KIB):
+            buffer = bytearray(b"a" * size_bytes)
+
+            async def write(data: bytearray = buffer) -> int:
+                writing = pair.a.replica.access.begin_write(VOLUME, 0, data)  # type: ignore[arg-type]
+                data[:] = bytes(len(data))
+                return await writing
+
+            await pair.a.do(write())
+            assert await pair.a.read(0, size_bytes) == b"a" * size_bytes
+            await pair.until(lambda: pair.b.core.applied_lsn == pair.a.source.last_lsn)
+            assert pair.b.volume[:size_bytes] == b"a" * size_bytes
+
+    on_sides(test)
+
+
 def test_a_write_that_is_cancelled_before_its_frame_is_not_made() -> None:
     async def test(pair: Sides) -> None:
         await pair.open()
