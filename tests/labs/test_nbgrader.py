@@ -37,7 +37,8 @@ with nbgrader.gradebook as book:
 """
 _UNDERSTOOD = """\
 found = %identify $lab.north $lab.east $lab.south $lab.west $lab.harbour
-good = sorted({c.where for c in found if c.honours_flush and not c.fabric})
+fit = [c for c in found if not c.problems and not c.fabric]
+good = sorted({c.where for c in fit if c.honours_flush} or {c.where for c in fit})
 %discover {good[0]} --as ClusterA --site redmond
 %discover {good[1]} --as ClusterB --site bellevue"""
 _CLASSIFIED = """\

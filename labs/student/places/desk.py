@@ -13,6 +13,7 @@ from random import Random
 
 from srshell.labs.desk import Checks, Desk, Facts, Verdict, failed, judged, undecided
 from srshell.model.inventory import PoolKind
+from srshell.site.inspect import look
 from srshell.site.labels import LABEL_NAME, PoolLabel, write_record
 
 KINDS = ("good", "better", "alias", "taken", "forgetful")
@@ -41,7 +42,9 @@ def begin(desk: Desk, task: int) -> None:
     label = PoolLabel("5" * 32, "OldArray", "PoolX", PoolKind.FILE, str(places["taken"]))
     write_record(places["taken"] / LABEL_NAME, label)
     (places["taken"] / "payroll.img").write_bytes(Random(desk.seed).randbytes(65536))
-    if os.access(MEMORY, os.W_OK):
+    # In a home that lies in memory every place forgets, and none of them can be the trap.
+    desk.notes["keeps"] = look(str(places["good"])).honours_flush
+    if desk.notes["keeps"] and os.access(MEMORY, os.W_OK):
         forgetful = Path(tempfile.mkdtemp(prefix="srshell-lab-", dir=MEMORY))
         places["forgetful"].symlink_to(forgetful)
         desk.notes["elsewhere"] = [str(forgetful)]
@@ -70,7 +73,7 @@ def sound(desk: Desk) -> Verdict:
     if len(pools) < 2:  # noqa: PLR2004 - a pair
         return undecided("there are not two pools yet")
     bad = [f"{pool.location} at {pool.path}" for pool in pools if not pool.honours_flush]
-    if bad:
+    if bad and desk.notes.get("keeps", True):
         return failed(f"what is flushed there is gone with the power: {', '.join(bad)}")
     wanted = {Path(str(desk.facts[f"_{kind}"])).resolve() for kind in ("good", "better")}
     return judged({Path(pool.path) for pool in pools} == wanted, "both honour a flush")
