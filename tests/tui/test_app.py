@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
+from textual import events
 from textual.geometry import Region
 from textual.pilot import Pilot
 
@@ -361,3 +362,33 @@ async def test_a_screen_is_exported_whole_or_not_at_all(
 
 def _files(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
+
+
+async def test_a_mouse_may_choose_and_open() -> None:
+    """Rows, and nothing beside them; no key needs it."""
+    app = dashboard(gallery.many(), look=Look(sort="name"))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.pause()
+        await pilot.click(Paper, offset=(5, 12))
+        chosen = app.board.chosen()
+        line = text_of(app).splitlines()[12]
+        assert line.startswith(f" ▶ {chosen}")
+        assert chosen != "Grp000"
+        for beside in ((120, 10), (5, 3), (5, 36)):
+            await pilot.click(Paper, offset=beside)
+            assert app.board.chosen() == chosen
+        await _turn(pilot, events.MouseScrollUp)
+        assert app.board.chosen() < chosen
+        await _turn(pilot, events.MouseScrollDown)
+        assert app.board.chosen() == chosen
+        await pilot.click(Paper, offset=(5, 12))
+        assert app.board.look.screen == "group"
+
+
+async def _turn(pilot: Pilot[int], wheel: type[events.MouseEvent]) -> None:
+    """Turn the wheel over the paper."""
+    paper = pilot.app.screen.query_one(Paper)
+    paper.post_message(
+        wheel(paper, x=5, y=12, delta_x=0, delta_y=0, button=0, shift=False, meta=False, ctrl=False)
+    )
+    await pilot.pause()

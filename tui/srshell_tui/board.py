@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import attrs
+from textual import events
 from textual.binding import Binding, BindingType
 
 from srshell.fabric.mending import code_of
@@ -168,6 +169,27 @@ class Board(Sheet, inherit_bindings=False):
         self.look = attrs.evolve(look, follow=False) if look.screen == "events" else look
         self.dashboard.message = ""
         self.redraw()
+
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel chooses, too."""
+        self.action_move(1)
+
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel chooses, too."""
+        self.action_move(-1)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click chooses a row; on the chosen one it opens."""
+        drawing = self.drawing()
+        beside = drawing.cursor_width and event.screen_x >= drawing.cursor_width
+        if drawing.cursor is None or beside or self.line.asking:
+            return
+        step = event.screen_y - drawing.cursor
+        first, end = drawing.shown
+        if not step:
+            self.action_open()
+        elif first <= drawing.rows.index(self.chosen()) + step < end:
+            self.action_move(step)
 
     def action_open(self) -> None:
         """Open what is chosen."""

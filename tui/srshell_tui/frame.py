@@ -42,6 +42,7 @@ class Body:
     cursor: int | None = None
     rows: tuple[str, ...] = ()
     cursor_width: int = 0
+    shown: tuple[int, int] = (0, 0)
 
 
 def contact_span(scene: Scene) -> Span:
@@ -154,4 +155,4 @@ def compose(scene: Scene, first: Sequence[Line], body: Body, keys: Sequence[Key]
     cursor = None
     if body.cursor is not None and body.cursor < room:
         cursor = len(first) + body.cursor
-    return Drawing(lines[: scene.height], cursor, body.cursor_width, body.rows)
+    return Drawing(lines[: scene.height], cursor, body.cursor_width, body.rows, body.shown)

@@ -40,6 +40,14 @@ class PageSheet(Sheet, inherit_bindings=False):
         self.from_line = max(self.from_line + lines, 0)
         self.redraw()
 
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel scrolls, too."""
+        self.action_scroll_by(3)
+
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel scrolls, too."""
+        self.action_scroll_by(-3)
+
     def action_dismiss_sheet(self) -> None:
         """Go back."""
         self.dismiss()

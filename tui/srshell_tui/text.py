@@ -50,6 +50,7 @@ class Drawing:
     cursor: int | None = None  #: the line of the chosen row
     cursor_width: int = 0  #: so many cells of that line are the row; 0: all of them
     rows: tuple[str, ...] = ()  #: keys of the rows that can be chosen, in order
+    shown: tuple[int, int] = (0, 0)  #: the first of them that is seen, and the one after the last
 
     def text(self) -> str:
         """The screen without tones, as files and tests hold it."""

@@ -66,7 +66,8 @@ def draw_events(scene: Scene) -> Drawing:
     if chosen is not None:
         lines += _selected(scene, folds[chosen])
     at = None if chosen is None else 2 + chosen - first
-    return compose(scene, (top(scene, ("Events",), follow),), Body(lines, at, keys), _KEYS)
+    body = Body(lines, at, keys, shown=(first, end))
+    return compose(scene, (top(scene, ("Events",), follow),), body, _KEYS)
 
 
 def folded(events: Sequence[Event]) -> list[tuple[Event, ...]]:

@@ -60,7 +60,7 @@ def draw_jobs(scene: Scene) -> Drawing:
     if not found:
         lines.append(fit(spans(("   none", Tone.DIM)), width))
     at = None if chosen is None else 2 + chosen - first
-    body = Body((*lines, *details), at, keys)
+    body = Body((*lines, *details), at, keys, shown=(first, end))
     return compose(scene, (top(scene, ("Jobs",)),), body, _KEYS)
 
 

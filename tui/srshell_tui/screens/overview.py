@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import attrs
+
 from srshell.fabric.mending import code_of, mend_of_sides
 from srshell.fabric.pages.words import UNKNOWN, size
 from srshell.model.report import ArrayReport
@@ -70,7 +72,7 @@ def draw_overview(scene: Scene) -> Drawing:
     keys = tuple(couple.source.name for couple in found)
     chosen = chosen_index(keys, scene.look.cursor)
     body = _wide(scene, found, chosen, room) if scene.wide else _narrow(scene, found, chosen, room)
-    body = Body(body.lines, body.cursor, keys, body.cursor_width)
+    body = attrs.evolve(body, rows=keys)
     changing = {"failover", "provision"} if scene.read_only else set()
     return compose(scene, first, body, [key for key in _KEYS if key[1] not in changing])
 
@@ -166,8 +168,8 @@ _WIDE = (
 
 def _groups(
     scene: Scene, found: tuple[Couple, ...], chosen: int | None, width: int, room: int
-) -> tuple[list[Line], int | None]:
-    """The table of replications, and the line of the chosen one."""
+) -> Body:
+    """The table of replications."""
     look = scene.look
     marks = [f"sort: {look.sort} (s)"]
     marks += [f"find: {look.filter}"] if look.filter else []
@@ -183,7 +185,7 @@ def _groups(
         text = text if scene.view.info else "not heard of yet"
         lines.append(fit(spans((f"   {text}", Tone.DIM)), width))
     cursor = None if chosen is None else 2 + chosen - first
-    return lines, cursor
+    return Body(lines, cursor, shown=(first, end))
 
 
 def _group_cells(scene: Scene, couple: Couple) -> list[Piece]:
@@ -243,10 +245,11 @@ def _narrow(scene: Scene, found: tuple[Couple, ...], chosen: int | None, room: i
     why = _why(scene, couple, width, 6)
     events = [rule("Events", width, "all (4)"), *event_lines(scene, 4, width)]
     left = room - len(arrays) - len(why) - len(events)
-    groups, cursor = _groups(scene, found, chosen, width, max(left, 5))
-    groups += [fit((), width)] * (left - len(groups))
-    at = None if cursor is None else len(arrays) + cursor
-    return Body((*arrays, *groups, *why, *events), at)
+    groups = _groups(scene, found, chosen, width, max(left, 5))
+    empty = [fit((), width)] * (left - len(groups.lines))
+    at = None if groups.cursor is None else len(arrays) + groups.cursor
+    lines = (*arrays, *groups.lines, *empty, *why, *events)
+    return Body(lines, at, shown=groups.shown)
 
 
 def _wide(scene: Scene, found: tuple[Couple, ...], chosen: int | None, room: int) -> Body:
@@ -261,10 +264,10 @@ def _wide(scene: Scene, found: tuple[Couple, ...], chosen: int | None, room: int
     ]
     middle = room - len(arrays) - len(events)
     why = _why(scene, couple, left_width, 8)
-    groups, cursor = _groups(scene, found, chosen, left_width, max(middle - len(why), 5))
-    groups += [fit((), left_width)] * (middle - len(why) - len(groups))
+    groups = _groups(scene, found, chosen, left_width, max(middle - len(why), 5))
+    empty = [fit((), left_width)] * (middle - len(why) - len(groups.lines))
     right = group_panel(scene, couple, _RIGHT_WIDTH) + machine_lines(scene, _RIGHT_WIDTH)
     right += job_lines(scene, _RIGHT_WIDTH, 4)
-    both = beside((*groups, *why), right[:middle], left_width, scene.width)
-    at = None if cursor is None else len(arrays) + cursor
-    return Body((*arrays, *both, *events), at, (), left_width)
+    both = beside((*groups.lines, *empty, *why), right[:middle], left_width, scene.width)
+    at = None if groups.cursor is None else len(arrays) + groups.cursor
+    return Body((*arrays, *both, *events), at, (), left_width, groups.shown)

@@ -51,4 +51,4 @@ def draw_small(scene: Scene) -> Drawing:
     hint = f" {FULL_WIDTH}x{FULL_HEIGHT} shows more; srshell dash --plain needs no size"
     lines.append(fit(spans((hint, Tone.DIM)), width))
     at = None if chosen is None else chosen - start
-    return compose(scene, (first,), Body(lines, at, keys), _KEYS)
+    return compose(scene, (first,), Body(lines, at, keys, shown=(start, end)), _KEYS)

@@ -50,7 +50,8 @@ def draw_volumes(scene: Scene) -> Drawing:
     if chosen is not None:
         lines += _details(scene, found[chosen], members, users)
     shown = [key for key in _KEYS if not (scene.read_only and key[1] == "provision")]
-    return compose(scene, (top(scene, ("Volumes",)),), Body(lines, at, keys), shown)
+    body = Body(lines, at, keys, shown=(first, end))
+    return compose(scene, (top(scene, ("Volumes",)),), body, shown)
 
 
 def _cells(
