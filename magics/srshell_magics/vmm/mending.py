@@ -64,7 +64,7 @@ _MENDS: Final = (
     ),
 )
 _PROSE: Final = re.compile(
-    r"^(?:\d+\.\s|[*>+-]\s|>|\[|!\[|\||<!--|```|~~~)"  # a list, a quotation, a link, a table, a fence
+    r"^(?:\d+\.\s|[*>+-]\s|>|\[|!\[|\||<!--|```|~~~)"  # a list, quotation, link, table, fence
     r"|^[A-Z][\w'/-]*[ ,.:](?=.*[a-z])"  # a sentence
 )
 _CODE: Final = re.compile(rf"{_CMDLET}\b|^[A-Z]\w+-[A-Z]\w\w|^\s*\$|\s=\s")
