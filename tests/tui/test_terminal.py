@@ -109,6 +109,27 @@ def test_a_person_watches_and_fails_over(fabric: SyncFabric, terminal: Terminal)
     assert {row.name for row in fabric.status() if row.is_primary} == {"PriRG"}
 
 
+def test_a_look_at_a_busy_group_costs_less_than_the_budget(
+    fabric: SyncFabric, terminal: Terminal, place: Path
+) -> None:
+    """What a real terminal gets, frame for frame, while a machine writes: 1.5 kB at the most."""
+    fabric.add_vm("DemoVM", "PV")
+    terminal.see("● connected", "PriRG>RecRG")
+    terminal.type("2")
+    terminal.see("[Synchronizing]", "├ own log")
+    record = place / "record"
+    began = _lines(record)
+    while _lines(record) < began + 2:
+        terminal.read(0.05)
+    began, count = _lines(record), 0
+    end = time.monotonic() + PATIENCE_SECONDS
+    while _lines(record) < began + 8:
+        assert time.monotonic() < end, "it hears nothing"
+        count += terminal.read(0.05)
+    assert 0 < count <= 1500 * (_lines(record) - began + 1)
+    fabric.remove_vm("DemoVM")
+
+
 def test_a_terminal_that_stops_reading_holds_nothing_up(
     fabric: SyncFabric, terminal: Terminal, place: Path
 ) -> None:
