@@ -145,7 +145,10 @@ class Intake:
     def _end(self, begun_ns: int, frames: Frames) -> None:
         core = self._core
         now_ns = core.world.clock_ns()
-        count = sum(body.record_count for body, _ in frames)
+        self._written(frames[-1][0].last_lsn)  # first: the primary waits for that
+        count = size_bytes = 0
+        for body, _ in frames:
+            count += body.record_count
+            size_bytes += body.body_bytes
         core.meters.local_log.record(now_ns, now_ns - begun_ns, count)
-        core.meters.rate.add(now_ns, count, sum(body.body_bytes for body, _ in frames))
-        self._written(frames[-1][0].last_lsn)
+        core.meters.rate.add(now_ns, count, size_bytes)

@@ -166,10 +166,10 @@ class RawFile:
 
         The order of the writes is kept only between this call and the next one.
         """
-        lengths = [write.length for write in writes]
-        for write, length in zip(writes, lengths, strict=True):
+        checked = [(write, write.length) for write in writes]
+        for write, length in checked:
             self._check_change("write", write.offset, length)
-        for write, length in zip(writes, lengths, strict=True):
+        for write, length in checked:
             try:
                 self._write_fully(write, length)
             except OSError as error:

@@ -9,7 +9,7 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from srshell.codec.checksum import Buffer
@@ -152,8 +152,14 @@ class MessageReader:
         self._deliver((message, payload))
 
 
-def joined(buffers: Sequence[Buffer]) -> Iterator[Buffer]:
-    """Yield the same bytes in few writes: small neighbours joined, large buffers as they are."""
+def joined(buffers: Sequence[Buffer]) -> Iterable[Buffer]:
+    """Return the same bytes in few writes: small neighbours joined, large buffers as they are."""
+    if sum(map(len, buffers)) < JOIN_BYTES:
+        return (b"".join(buffers),)  # as for most messages
+    return _joined(buffers)
+
+
+def _joined(buffers: Sequence[Buffer]) -> Iterator[Buffer]:
     small: list[Buffer] = []
     small_bytes = 0
     for buffer in buffers:
