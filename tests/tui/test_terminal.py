@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -72,8 +73,8 @@ def test_a_person_watches_and_fails_over(fabric: SyncFabric, terminal: Terminal)
 
     terminal.type("5")
     terminal.see("Jobs (")
-    terminal.read(2.5)
-    at_rest = terminal.read(3.0)
+    terminal.read(1.5)
+    at_rest = terminal.read(2.5)
     assert at_rest <= 60, "nothing changes but, once a minute, the time"
 
     terminal.type("1\r")
@@ -173,21 +174,36 @@ def test_a_storm_of_resizes_leaves_a_whole_picture(fabric: SyncFabric, terminal:
     assert text.splitlines()[-1].startswith(" ? help")
 
 
-def test_two_dashboards_and_a_shell_act_on_one_fabric(
+def _prompt(place: Path, *lines: str) -> subprocess.Popen[str]:
+    """An IPython that has lines typed into it."""
+    environment = {**os.environ, "SRSHELL_FABRIC": str(place / "fabric"),
+                   "IPYTHONDIR": str(place / "ipython")}  # fmt: skip
+    code = "\n".join(("%load_ext srshell", *lines))
+    words = ["-m", "IPython", "--no-banner", "--colors=NoColor", "-c", code]
+    return subprocess.Popen(
+        [sys.executable, *words], stdout=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def test_two_dashboards_a_prompt_and_a_client_act_on_one_fabric(
     fabric: SyncFabric, terminal: Terminal, place: Path
 ) -> None:
     """Each sees what the others did; a plan that is no longer true is refused with its reason."""
     other = Terminal(_dash(place, "--every", "0.25"))
     for one in (terminal, other):
         one.see("● connected", "PriRG>RecRG", "● Synchronizing")
-    fabric.suspend("PriRG")
-    for one in (terminal, other):
-        one.see("▲ Suspended")
-    terminal.type("p")
-    terminal.see("resume PriRG", "Run it?")
-    terminal.type("\t\r")
-    terminal.see("[5 result]")
-    other.see("● Synchronizing")
+    with _prompt(
+        place, "%suspend PriRG", "%wait PriRG --until Synchronizing --timeout 60", "%status"
+    ) as prompt:
+        for one in (terminal, other):
+            one.see("▲ Suspended")
+        terminal.type("p")
+        terminal.see("resume PriRG", "Run it?")
+        terminal.type("\t\r")
+        terminal.see("[5 result]")
+        other.see("● Synchronizing")
+        said, _ = prompt.communicate(timeout=PATIENCE_SECONDS)
+    assert "PriRG  True       Synchronizing" in said
     fabric.wait("PriRG")
 
     other.type("F\r")
@@ -214,6 +230,27 @@ def test_the_owner_keeps_what_it_looked_like(fabric: SyncFabric, place: Path) ->
     terminal.see("REPLAY, not the present", "PriRG>RecRG", "paused")
     terminal.type("F")
     terminal.see("SR9011")
+    terminal.process.close(force=True)
+
+
+def test_a_person_tears_down_and_provisions(fabric: SyncFabric, place: Path) -> None:
+    """The two ways that end and begin a protection, on real sites, to their end."""
+    terminal = Terminal(_dash(place, "--every", "0.25"))
+    terminal.see("● connected", "PriRG>RecRG", "● Synchronizing")
+    terminal.type("X\r")
+    terminal.see("type PriRG to run it", "undo: srshell enable PriRG RecRG --seeded")
+    terminal.type("PriRG\r")
+    terminal.see("[5 result]", "torn down")
+    assert {row.replication_state for row in fabric.status()} == {"Disabled"}
+    terminal.type("\x1b")
+    terminal.see("Replication groups")
+    terminal.type("P")
+    terminal.see("source volume")
+    terminal.type("\r\r\x158M\r\r\r\x1516M\r\r\r")
+    terminal.see("Run it?", "48 MiB of the pools", "undo: srshell volume rm")
+    terminal.type("\t\r")
+    terminal.see("4 volumes made")
+    assert {"PrimaryVol", "RecoveryLogVol"} <= {volume.name for volume in fabric.volumes()}
     terminal.process.close(force=True)
 
 
