@@ -29,8 +29,7 @@ class Overlay:
 
     def __init__(self) -> None:
         """Begin empty."""
-        #: A list where several records touch a block; else a tuple, which a record's blocks share.
-        self._blocks: dict[int, list[Record] | tuple[Record]] = {}
+        self._blocks: dict[int, list[Record]] = {}
         self._wide: list[Record] = []
         self.records: deque[Record] = deque()
         self.payload_bytes = 0
@@ -54,16 +53,11 @@ class Overlay:
             if keys is None:
                 self._wide.append(record)
                 continue
-            alone = (record,)
-            if blocks.keys().isdisjoint(keys):
-                blocks.update(dict.fromkeys(keys, alone))  # as most are: no step for each block
-                continue
             for key in keys:
-                pieces = blocks.setdefault(key, alone)
-                if isinstance(pieces, list):
-                    pieces.append(record)
-                elif pieces is not alone:
-                    blocks[key] = [*pieces, record]
+                if key in blocks:
+                    blocks[key].append(record)
+                else:
+                    blocks[key] = [record]
 
     def remove_oldest(self, count: int = 1) -> None:
         """Drop the oldest records: the volume holds them."""
@@ -82,12 +76,12 @@ class Overlay:
             self._wide.pop(end)
             return
         blocks = self._blocks
-        found = list(map(blocks.pop, keys))
-        if max(map(len, found)) > 1:
-            for key, pieces in zip(keys, found, strict=True):
-                if isinstance(pieces, list) and len(pieces) > 1:
-                    pieces.pop(end)
-                    blocks[key] = pieces
+        for key in keys:
+            pieces = blocks[key]
+            if len(pieces) == 1:
+                del blocks[key]
+            else:
+                pieces.pop(end)
 
     def covering(self, volume: int, offset: int, length: int, through_lsn: int) -> list[Record]:
         """Return the records up to ``through_lsn`` that touch the range, oldest first."""
