@@ -18,6 +18,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "srshell.model.report.branches": (
         "BranchExport", "BranchReport", "BranchRow", "BranchesReport",
     ),
+    "srshell.model.report.exports": ("NbdExport",),
     "srshell.model.report.explain": ("ErrorReport", "ExplainReport", "WhyReport"),
     "srshell.model.report.fabric": (
         "ArrayReport", "ArraysReport", "CandidatesReport", "InfoReport", "PairReport",
@@ -32,7 +33,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     ),
     "srshell.model.report.plots": ("DrillReport", "LagReport", "MapReport", "TraceReport"),
     "srshell.model.report.running": (
-        "EventsReport", "JobReport", "JobsReport", "NbdExport", "PlanReport", "PlanRunReport",
+        "EventsReport", "JobReport", "JobsReport", "PlanReport", "PlanRunReport",
         "ResolveReport", "RoleChange", "TeardownReport", "Verification", "VmReport", "VmsReport",
     ),
     "srshell.fabric.reports": ("StoppedReport", "VmCheckReport"),

@@ -10,7 +10,7 @@ from typing import ClassVar
 import attrs
 
 from srshell.model.report.base import Named, Rows
-from srshell.model.report.running import NbdExport
+from srshell.model.report.exports import NbdExport
 
 
 @attrs.frozen

@@ -16,22 +16,6 @@ from srshell.model.verification import WrongRange
 
 
 @attrs.frozen
-class NbdExport:
-    """Where a volume is served."""
-
-    uri: str
-    volume: str
-    read_only: bool
-    ack_mode: str = "strict"
-    serving: bool = True
-    primary_volume: str = ""  # with the same data, where another one leads
-    schema: str = "srshell.nbd/1"
-
-    def __str__(self) -> str:
-        return self.uri
-
-
-@attrs.frozen
 class Verification:
     """What a comparison of both sides found, as of one LSN."""
 
