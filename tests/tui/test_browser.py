@@ -106,7 +106,7 @@ async def test_a_browser_without_the_token_is_turned_away(served: str, tmp_path:
         assert "404" in await page.evaluate("document.body.innerText")
         await page.open("about:blank")
         assert not await _socket_opens(page, right)
-        await page.open(served)
+        await page.open(served.replace("127.0.0.1", "localhost"))
         await page.see("PriRG>RecRG")
         assert await _socket_opens(page, right)
         assert not await _socket_opens(page, wrong)

@@ -79,12 +79,14 @@ async def test_everybody_else_is_turned_away(dashboard: WebDashboard) -> None:
         (f"{root}/static/", {}, 404),
         (f"{root}/{'A' * len(dashboard.token)}/", {}, 404),
         (dashboard.url, {"Host": "evil.example"}, 403),
+        (dashboard.url, {"Host": f"localhost:{dashboard.port}"}, 302),
+        (socket_url, {"Host": f"localhost:{dashboard.port}", "Origin": "http://localhost"}, 403),
         (dashboard.url, {"Origin": "http://evil.example"}, 403),
         (socket_url, {"Origin": "http://evil.example"}, 403),
     )
     async with aiohttp.ClientSession() as session:
         for url, headers, status in asked:
-            async with session.get(url, headers=headers) as answer:
+            async with session.get(url, headers=headers, allow_redirects=False) as answer:
                 assert answer.status == status, url
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await session.ws_connect(socket_url, origin="http://evil.example")

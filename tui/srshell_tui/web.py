@@ -105,10 +105,11 @@ class WebDashboard(Server):
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Turn away who came by another name or from another page."""
-        names = {f"{ADDRESS}:{self.port}", f"localhost:{self.port}"}
         origin = request.headers.get("Origin")
-        own = {f"http://{name}" for name in names}
-        if request.host not in names or (origin is not None and origin not in own):
+        if request.host == f"localhost:{self.port}" and origin is None:
+            # The page is one of the address alone: its policy would block its own parts.
+            raise web.HTTPFound(f"{self.public_url}{request.path_qs}")
+        if request.host != f"{ADDRESS}:{self.port}" or origin not in {None, self.public_url}:
             raise web.HTTPForbidden(text="this dashboard is for pages of its own address\n")
         response = await handler(request)
         if not response.prepared:
