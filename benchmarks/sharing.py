@@ -72,16 +72,14 @@ async def _measure(sites: Sequence[SiteClient], seconds: float, rate: int) -> Ro
     assert all(report.progress is not None for report in after), "a copy ended before the end"
     blocks = sum(sent) / _BLOCK_BYTES
     return Row(
-        "2 copies at 3 : 1, MiB/s",
-        sum(sent) / elapsed / _MIB,
-        rate / _MIB,
-        sum(sent) / elapsed / rate,
-        1.0,
-        0.0,
-        0.0,
-        used / blocks * 1e6,
-        0.0,
-        f"beside the rate that is given; shared {sent[0] / sent[1]:.2f} : 1",
+        work="2 copies at 3 : 1",
+        product=sum(sent) / elapsed / _MIB,
+        yardstick=rate / _MIB,
+        ratio=sum(sent) / elapsed / rate,
+        spread=1.0,
+        cpu_us=used / blocks * 1e6,
+        note=f"beside the rate that is given; shared {sent[0] / sent[1]:.2f} : 1",
+        unit="MiB/s",
     )
 
 
