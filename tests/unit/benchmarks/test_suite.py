@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import xml.etree.ElementTree as ET
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -27,8 +29,13 @@ def rate(per_second: float, *, p50: float = 0.001, p99: float = 0.002, cpu: floa
     return Rate(round(per_second * 2), 2.0, p50, p99, cpu)
 
 
-def row(work: str, at: float = 0.0, curve: str = "", **changes: float | str) -> Row:
+def row(work: str, at: float = 0.0, curve: str = "", **changes: Any) -> Row:  # noqa: ANN401
     return attrs.evolve(Row(work, 100.0, 50.0, 2.0, 1.0, curve=curve, at=at), **changes)
+
+
+async def nothing(_setting: Setting, works: Collection[str]) -> AsyncIterator[Row]:
+    for work in works:
+        yield row(work)
 
 
 def test_a_ratio_is_the_median_of_pairs_and_not_of_medians() -> None:
@@ -109,7 +116,7 @@ def test_every_row_has_a_name_of_its_own(sheets: tuple[Sheet, ...]) -> None:
 
 
 def test_rows_are_asked_for_by_their_names_or_their_sheets() -> None:
-    sheet = Sheet("Copies", ("first copy", "resync of 1 %"), lambda *_: None)  # type: ignore[arg-type, return-value]
+    sheet = Sheet("Copies", ("first copy", "resync of 1 %"), nothing)
     assert sheet.wanted("", ()) == sheet.works
     assert sheet.wanted("copies", ()) == sheet.works
     assert sheet.wanted("RESYNC", ()) == ("resync of 1 %",)
@@ -118,7 +125,7 @@ def test_rows_are_asked_for_by_their_names_or_their_sheets() -> None:
 
 
 def test_a_row_whose_program_is_absent_is_left_out_and_named() -> None:
-    sheet = Sheet("s", ("a", "b"), lambda *_: None, needs_of={"b": "no-such-program"})  # type: ignore[arg-type, return-value]
+    sheet = Sheet("s", ("a", "b"), nothing, needs_of={"b": "no-such-program"})
     assert sheet.missing() == {"b": "no-such-program"}
     everything = attrs.evolve(sheet, needs=("no-such-program",))
     assert set(everything.missing()) == {"a", "b"}
@@ -129,20 +136,21 @@ async def test_a_run_goes_on_where_it_was_and_past_what_fails(
 ) -> None:
     measured: list[str] = []
 
-    async def good(_: Setting, works: object) -> object:
-        for work in works:  # type: ignore[attr-defined]
+    async def good(_: Setting, works: Collection[str]) -> AsyncIterator[Row]:
+        for work in works:
             measured.append(work)
             yield row(work)
 
-    async def bad(_: Setting, works: object) -> object:
-        raise RuntimeError("no disk")
-        yield works
+    async def bad(_: Setting, works: Collection[str]) -> AsyncIterator[Row]:
+        if works:
+            raise RuntimeError("no disk")
+        yield row("never")
 
     sheets = (
         Sheet("good", ("a", "b"), good),
         Sheet("bad", ("c",), bad),
         Sheet("end", ("d",), good),
-    )  # type: ignore[arg-type]
+    )
     kept = tmp_path / "rows.json"
     options = argparse.Namespace(only="", json=kept)
     suite._keep(kept, [row("a", note="earlier")])
