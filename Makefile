@@ -4,14 +4,14 @@
 #   make test     every test, under ten minutes on two cores
 #   make check    style, types and import contracts
 #   make coverage what the tests run: all of the formats and decisions, nearly all of the rest
-#   make bench    measured beside the smallest program that does the same
+#   make bench    measured beside the smallest program that does the same; bench-long: all of it
 #   make soak     the long forms of the tests
 #   make docs     the pages that are made from the code
 #   make pictures the pictures of README and docs, from a recording
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help demo test check coverage format bench soak docs pictures venv pins clean
+.PHONY: help demo test check coverage format bench bench-long soak docs pictures venv pins clean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -68,6 +68,10 @@ format: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.dashboard
+
+# Goes on where it was if it was broken off; remove build/bench.json to begin anew.
+bench-long: $(READY)
+	@$(BIN)/python -m benchmarks --long --json build/bench.json --plots build/bench
 
 soak: $(READY)
 	@$(BIN)/python -m tests.soak
