@@ -33,6 +33,7 @@ NOT_RUN = {
         "docs/performance.md",
         "make bench",
     ): "takes minutes; tests/process/test_bench.py runs it short",
+    ("docs/performance.md", "make bench-long"): "takes 20 minutes; test_bench.py runs it short",
     ("docs/reliability.md", "make soak"): "takes hours; tests/soak runs its pieces",
 }
 
