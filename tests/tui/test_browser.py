@@ -19,6 +19,10 @@ from tests.tui.chromium import NAMES, PATIENCE_SECONDS, Page, chromium, program
 
 pytestmark = pytest.mark.skipif(program() is None, reason=f"needs {NAMES[0]} (Debian: {NAMES[0]})")
 _LISTENS = "0A"
+_FITS = """
+document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <=
+    innerWidth && getComputedStyle(document.querySelector(".xterm-helper-textarea")).opacity === "0"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +71,7 @@ async def test_a_browser_shows_the_fabric_and_changes_nothing(
         await page.see(
             "PriRG>RecRG", "● Synchronizing", "worst RPO 0 s", "read-only", "● connected"
         )
+        assert await page.evaluate(_FITS), "the terminal fills the window, and no more"
         await page.press("\r")
         await page.see("PriRG > RecRG", "[Synchronizing]", "failover ready: yes")
         await page.press("F")

@@ -43,7 +43,7 @@ _HEADERS: Final = {
 }
 
 #: What the page would load from elsewhere; any font of fixed width will do.
-_REMOTE: Final = re.compile(r'<link[^>]*"https?://[^>]*>')
+_REMOTE: Final = re.compile(r'<link[^>]*"https://[^>]*>')
 #: Keys reach the terminal before anything was clicked.
 _FOCUS: Final = """<script>
 addEventListener("load", () => document.querySelector(".xterm-helper-textarea")?.focus());
