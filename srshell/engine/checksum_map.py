@@ -38,6 +38,7 @@ _PAGES_PER_WRITE = 64
 _PAGES_KEPT_MAX = 16_384
 _BLANK = bytes(PAGE_BYTES)
 _ZERO_BLOCK = bytes(BLOCK_BYTES)
+_NOTHING_KNOWN = new_checksums()
 
 Page = tuple[int, int]  # volume and index
 
@@ -72,9 +73,18 @@ class ChecksumMap:
 
     async def load(self, volume: int, blocks: Iterable[int]) -> None:
         """Have the pages of these blocks in memory until the next wait.  Raises StorageError."""
-        if not self.keeps(volume):
-            return
-        wanted = {block // CHECKSUMS_PER_PAGE for block in blocks}
+        if self.keeps(volume):
+            await self._load(volume, {block // CHECKSUMS_PER_PAGE for block in blocks})
+
+    async def load_runs(self, volume: int, runs: Iterable[tuple[int, int]]) -> None:
+        """Have the pages of runs of blocks (first, end) in memory, as `load` does."""
+        if self.keeps(volume):
+            wanted: set[int] = set()
+            for first, end in runs:
+                wanted.update(range(first // CHECKSUMS_PER_PAGE, -(-end // CHECKSUMS_PER_PAGE)))
+            await self._load(volume, wanted)
+
+    async def _load(self, volume: int, wanted: set[int]) -> None:
         if all((volume, page) in self._pages for page in wanted):
             return
         async with self._loading:
@@ -185,7 +195,8 @@ class ChecksumMap:
             zeros = array("I", [self._zero]) * count
             if if_unknown:
                 known = self._pages[volume, page][index : index + count]
-                zeros = array("I", (before or self._zero for before in known))
+                if known != _NOTHING_KNOWN[:count]:
+                    zeros = array("I", (before or self._zero for before in known))
             self._pages[volume, page][index : index + count] = zeros
             self._stale.add((volume, page))
             block += count

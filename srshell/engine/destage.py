@@ -12,8 +12,7 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 
 import attrs
 
@@ -190,7 +189,7 @@ async def store(
         if offset < first * BLOCK_BYTES or offset + length > end * BLOCK_BYTES:
             # No copy of ours has such edges; nothing is known of what else is in their blocks.
             await core.checksums.forget(volume, offset, length)
-    await core.checksums.load(volume, _blocks(wholes))
+    await core.checksums.load_runs(volume, wholes)
     for index, (first, end) in enumerate(wholes):
         if parts is None:
             core.checksums.put_zeros(volume, first, end)
@@ -215,7 +214,7 @@ async def learn_zeros(core: Core, volume: int, offset: int, length: int) -> None
     """Record the checksums of a hole's blocks of which none is known.  Raises StorageError."""
     if core.checksums.keeps(volume):
         first, end = whole_blocks(core, volume, offset, length)
-        await core.checksums.load(volume, range(first, end))
+        await core.checksums.load_runs(volume, ((first, end),))
         core.checksums.put_zeros(volume, first, end, if_unknown=True)
 
 
@@ -234,7 +233,7 @@ async def learn(
     if not core.checksums.keeps(volume):
         return
     wholes = [whole_blocks(core, volume, offset, length) for offset, length in ranges]
-    await core.checksums.load(volume, _blocks(wholes))
+    await core.checksums.load_runs(volume, wholes)
     for (offset, _), (first, end), part, records in zip(
         ranges, wholes, parts, pending, strict=True
     ):
@@ -248,11 +247,6 @@ async def learn(
         for block, checksum in enumerate(known, first):
             if checksum == UNKNOWN and block not in skip:
                 record(core, volume, offset, part, block, block + 1)
-
-
-def _blocks(wholes: Sequence[tuple[int, int]]) -> Iterator[int]:
-    """Yield every block of ranges of blocks (first, end)."""
-    return chain.from_iterable(range(first, end) for first, end in wholes)
 
 
 def _touched(records: Sequence[Record], first: int, end: int) -> set[int]:
