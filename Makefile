@@ -68,6 +68,7 @@ format: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.dashboard
+	@$(BIN)/python -m benchmarks.notebook
 
 # Goes on where it was if it was broken off; remove build/bench.json to begin anew.
 bench-long: $(READY)
