@@ -31,9 +31,8 @@ from srshell.storage import StorageError
 _BATCH_BYTES = 8 << 20
 _BATCH_RECORDS = 2048
 _JOBS_AT_ONCE = 16
-# Committed records wait this long for company, unless there are this many bytes of them.
-_LINGER_SECONDS = 0.02
-_LINGER_BYTES = 1 << 20
+# So many bytes of committed records do not wait for company any more (`Limits.linger_seconds`).
+_LINGER_BYTES = 8 << 20
 # Without a peer, the log keeps at most this share of the ring for a replay; the rest is marked
 # blocks.
 _KEEP_SHARE = 0.5
@@ -70,7 +69,7 @@ class Applier:
             assert lsn <= self._core.log.durable_lsn, (lsn, self._core.log.durable_lsn)
             self._core.committed_lsn = lsn
             self._wake.ring()
-            if self._core.overlay.payload_bytes >= _LINGER_BYTES:
+            if self._is_urgent(4):
                 self._urgent.set()
 
     def submit(self, run: Callable[[], Awaitable[None]]) -> None:
@@ -102,15 +101,22 @@ class Applier:
 
     def _should_wait(self) -> bool:
         """Tell whether more records are worth waiting for: nobody needs the volumes yet."""
+        return not (self._jobs or self._settling or self._is_urgent(2))
+
+    def _is_urgent(self, part: int) -> bool:
+        """Tell whether memory fills, or less than that part of the log is free.
+
+        Who writes, here or at the peer, would wait soon.
+        """
         core = self._core
-        urgent = self._jobs or self._settling or core.ring.free_bytes < core.ring.ring_bytes // 2
-        return not urgent and core.overlay.payload_bytes < _LINGER_BYTES
+        full = core.ring.free_bytes * part < core.ring.ring_bytes
+        return full or core.overlay.payload_bytes >= _LINGER_BYTES
 
     async def _linger(self) -> None:
         """Collect records for a moment: one hop then serves many writes."""
         self._urgent.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_SECONDS):
+            async with asyncio.timeout(self._core.world.limits.linger_seconds):
                 await self._urgent.wait()
 
     async def _step(self) -> bool:

@@ -28,6 +28,7 @@ class Limits:
     reconnect_seconds: float = 0.25
     reconnect_seconds_max: float = 2.0
     commit_notice_seconds: float = 0.01
+    linger_seconds: float = 0.2  # for so long committed records wait to be applied with others
     checkpoint_seconds: float = 1.0
     seal_seconds: float = 60.0
     handshake_seconds: float = 30.0

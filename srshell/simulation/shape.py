@@ -23,6 +23,7 @@ SMALL_LIMITS: Final = Limits(
     reconnect_seconds=0.02,
     reconnect_seconds_max=0.1,
     commit_notice_seconds=0.002,
+    linger_seconds=0.02,
     checkpoint_seconds=0.05,
     seal_seconds=3.0,
     handshake_seconds=1.5,

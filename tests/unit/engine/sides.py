@@ -53,6 +53,7 @@ LIMITS = Limits(
     write_bytes=8 * KIB,
     extent_bytes=16 * KIB,
     extents_in_flight=2,
+    linger_seconds=0.02,
     unapplied_bytes=96 * KIB,
     ring_bytes_min=64 * KIB,
 )

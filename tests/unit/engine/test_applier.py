@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import attrs
 import pytest
 
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES
@@ -14,6 +15,8 @@ from srshell.simulation import FaultKind, Operation
 from tests.unit.engine.sides import (
     BLOCK,
     CHECKSUM_OFFSET,
+    KIB,
+    LIMITS,
     RING_BYTES,
     RING_OFFSET,
     VOLUME,
@@ -276,3 +279,21 @@ def test_a_log_never_overruns_while_its_records_wait_for_the_peer() -> None:
         assert pair.a.report.acked_lsn == 60
 
     on_sides(test)
+
+
+def test_nobody_waits_for_records_that_wait_for_company() -> None:
+    """Writers need log space on either side, a fence and a reader of the volume need it applied."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        begun = pair.loop.time()
+        for number in range(60):
+            await pair.a.write(number % 4 * 8 * KIB, bytes([number]) * (8 * KIB))
+        await pair.a.write(0, b"last")
+        await pair.a.settle()
+        assert pair.a.volume[:4] == b"last"
+        await pair.planned_failover()
+        assert await pair.b.read(0, 4) == b"last"
+        assert pair.loop.time() - begun < 10
+
+    on_sides(test, limits=attrs.evolve(LIMITS, linger_seconds=600.0))
