@@ -63,7 +63,7 @@ class SrError(Exception):
         number = entry.article_rule if article_rule is None else article_rule
         return cls(
             code=code,
-            message=entry.message.format_map(_Names(names)),
+            message=_sentence(entry.message, names),
             rule=entry.rule,
             facts=facts,
             mend=mend or _mend_line(entry, names),
@@ -128,6 +128,13 @@ class _Names(dict[str, object]):
 
     def __missing__(self, key: str) -> str:
         return "?"
+
+
+def _sentence(message: str, names: Mapping[str, object]) -> str:
+    """The sentence of a code, filled in: an array, a group."""
+    if str(names.get("noun", ""))[:1] in {"a", "e", "i", "o"}:
+        message = message.replace(" a {noun}", " an {noun}")
+    return message.format_map(_Names(names))
 
 
 def _mend_line(entry: ErrorCode, names: Mapping[str, object]) -> str:

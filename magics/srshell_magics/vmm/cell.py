@@ -92,8 +92,10 @@ class Cell:
             _announce(step)
             try:
                 value = evaluator.run(step.node)
-            except (SrError, KeyboardInterrupt):
+            except (SrError, KeyboardInterrupt) as problem:
                 _tell_rest(step, steps[number + 1 :])
+                if isinstance(problem, SrError) and problem.mend == "srshell --help":
+                    problem.mend = "%vmm --help"  # the cell's own words, not those of a command
                 raise
             self._show(step.node, value)
 

@@ -118,6 +118,7 @@ def test_a_refusal_names_what_is_wrong(
         run(cell, line, PriArray="ClusterA")
     assert refused.value.code == code
     assert facts in refused.value.facts
+    assert refused.value.mend != "srshell --help"
     assert console.asked == []
 
 

@@ -70,3 +70,8 @@ def test_the_repr_names_the_code() -> None:
     """Logs are read in a hurry."""
     assert repr(example()).startswith("SrError('SR2006', ")
     assert example() != "SR2006"
+
+
+@pytest.mark.parametrize(("noun", "said"), [("array", "a name for an array"), ("group", "a group")])
+def test_a_sentence_has_the_article_of_its_noun(noun: str, said: str) -> None:
+    assert said in str(SrError.make("SR0003", text="x", noun=noun))
