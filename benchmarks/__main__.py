@@ -48,16 +48,14 @@ LONG: tuple[Sheet, ...] = (
     *sheets_of_fabrics.LONG,
 )
 _INTERRUPTED = 130
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
     """Run the suite and print the table; 1 if a sheet failed, 130 if it was broken off."""
     options = _parser().parse_args()
     rows = _kept(options.json)
-    # Whoever ends a run in the background wants its files away, too.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     sheets = LONG if options.long else SHORT
-    failed: list[str] = []
     _say(table.head())
     with tempfile.TemporaryDirectory(prefix="srshell-bench-", dir=options.folder) as folder:
         setting = Setting(
@@ -69,12 +67,14 @@ def main() -> int:
             options.direct,
         )
         calm_collector()  # as a site process does; the primary often lives in this one
-        try:
-            with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
-                failed = runner.run(_measure(setting, sheets, rows, options))
-        except KeyboardInterrupt:
-            _tell("broken off; begin again with the same --json to go on")
-            return _INTERRUPTED
+        with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
+            failed = runner.run(_until_broken_off(setting, sheets, rows, options))
+        # What is left to do is removing files: nobody interrupts that.
+        for number in _ENDS:
+            signal.signal(number, signal.SIG_IGN)
+    if failed is None:
+        _tell("broken off; begin again with the same --json to go on")
+        return _INTERRUPTED
     _say("\n".join([*table.legend(rows), _machine()]))
     if options.plots:
         for path in curves.write_drawings(rows, options.plots):
@@ -95,6 +95,31 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, help="keep the rows there, and go on from them")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw how costs grow")
     return parser
+
+
+async def _until_broken_off(
+    setting: Setting, sheets: Sequence[Sheet], rows: list[Row], options: argparse.Namespace
+) -> list[str] | None:
+    """Measure; None if a signal ended it.  A second one does not keep sites from being ended."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    broken = False
+
+    def break_off() -> None:
+        nonlocal broken
+        if not broken:
+            broken = True
+            _tell("ending the sites and removing their files")
+            task.cancel()
+
+    for number in _ENDS:
+        loop.add_signal_handler(number, break_off)
+    try:
+        return await _measure(setting, sheets, rows, options)
+    except asyncio.CancelledError:
+        if broken:
+            return None
+        raise
 
 
 async def _measure(
