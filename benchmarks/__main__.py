@@ -165,6 +165,7 @@ def _kept(path: Path | None) -> list[Row]:
 def _keep(path: Path | None, rows: Sequence[Row]) -> None:
     if path is None:
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
     fresh.write_text(json.dumps([attrs.asdict(row) for row in rows], indent=1), encoding="utf-8")
     fresh.replace(path)
