@@ -228,10 +228,9 @@ class Site:
 
     def _world(self) -> World:
         cluster = self._cluster
-        disk = Disk(self.disk, None)
         return World(
-            log_disk=Disk(self.disk, DirectExecutor()) if cluster.shape.direct else disk,
-            data_disk=disk,
+            log_disk=Disk(self.disk, DirectExecutor() if cluster.shape.direct else None),
+            data_disk=Disk(self.disk, None),
             network=cluster.network.host(self.name),
             wall_seconds=self.wall_seconds,
             clock_ns=lambda: int(cluster.loop.time() * 1e9),
