@@ -203,6 +203,12 @@ def test_a_restart_of_the_kernel_in_the_middle_of_a_first_copy_stops_nothing(
     kernel.do("%group set Group2 --copy-rate 256K")  # the least there is: one and a half minutes
     kernel.restart_amid("%refresh --all", "refresh")
     assert "Replicating" in kernel.value("%status Group2")
+    # The same question in Python, waited for in both ways: the kernel's own loop is running.
+    kernel.do("import srshell\nfabric = srshell.connect()")
+    asked = "[row.replication_state for row in {} if row.name == 'Group2']"
+    for call in ("fabric.status()", "await fabric.aio.status()"):
+        assert "Replicating" in kernel.value(asked.format(call))
+    kernel.do("fabric.close()")
     kernel.do("%group set Group2 --copy-rate unlimited")
     assert "Synchronizing" in kernel.value("%wait Group2 --until Synchronizing")
     kernel.do("%teardown Group2 --confirm Group2")
