@@ -141,6 +141,8 @@ class Copier:
     async def _read_pieces(self, coming: AsyncIterator[Piece]) -> None:
         while not self._stopped:
             async with self._taking:
+                if self._stopped:
+                    return  # another reader was told so while this one waited for its turn
                 piece = await anext(coming, None)
                 if piece is None or not await self._may_begin(piece):
                     return
