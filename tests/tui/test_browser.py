@@ -15,6 +15,7 @@ import pytest
 
 import srshell
 from srshell.fabric.sync_client import SyncFabric
+from tests.tui import living
 from tests.tui.chromium import NAMES, PATIENCE_SECONDS, Page, chromium, program
 
 pytestmark = pytest.mark.skipif(program() is None, reason=f"needs {NAMES[0]} (Debian: {NAMES[0]})")
@@ -29,20 +30,8 @@ document.documentElement.scrollHeight <= innerHeight && document.documentElement
 def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncFabric]:
     """PriRG and RecRG in sync, on files."""
     place = tmp_path_factory.mktemp("b")
-    for name in ("east", "west"):
-        (place / name).mkdir()
     with srshell.connect(place / "fabric") as client:
-        client.discover(place / "east", "ClusterA", site="redmond")
-        client.discover(place / "west", "ClusterB", site="bellevue")
-        for array in client.arrays():
-            client.classify(f"{array.name}/{array.pools[0].name}", "gold")
-        client.pair("ClusterA", "ClusterB")
-        client.provision_pair("PV", "RV", "8M", logs=("PL", "RL"), log_size="16M")
-        client.create_group("PriRG", ["PV"], "PL")
-        client.create_group("RecRG", ["RV"], "RL")
-        client.enable("PriRG", "RecRG")
-        client.refresh()
-        client.wait("PriRG")
+        living.in_sync(client, place)
         yield client
         client.stop_owner()
 

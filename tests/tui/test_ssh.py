@@ -24,6 +24,7 @@ from srshell.model.inventory import Job, JobState
 from srshell.model.report import GroupStatus, SiteRow
 from srshell.model.states import ReplicationState
 from tests import needs
+from tests.tui import living
 from tests.tui.sshd import Session, SshServer, Standing, ssh_server
 from tests.tui.terminals import PATIENCE_SECONDS
 
@@ -102,20 +103,11 @@ def opened(server: SshServer, place: Path) -> Session:
 
 def protect(client: SyncFabric, place: Path) -> None:
     """Two groups that are protected, and much to copy."""
-    for name in ("east", "west"):
-        (place / name).mkdir()
-    client.discover(place / "east", "ClusterA", site="redmond")
-    client.discover(place / "west", "ClusterB", site="bellevue")
-    for array in client.arrays():
-        client.classify(f"{array.name}/{array.pools[0].name}", "gold")
-    client.pair("ClusterA", "ClusterB")
-    client.provision_pair("PV", "RV", "64M", logs=("PL", "RL"), log_size="16M")
+    living.two_arrays(client, place, "64M")
     volume = client.volume("PV")
     for offset in range(0, _COPIED_BYTES, _MIB):
         volume.write(offset, os.urandom(4096) * 256)
-    client.create_group("PriRG", ["PV"], "PL")
-    client.create_group("RecRG", ["RV"], "RL")
-    client.enable("PriRG", "RecRG")
+    living.protect(client)
 
 
 def hang_up(*, dropped: Session, logged_out: Session) -> None:

@@ -16,6 +16,7 @@ import pytest
 import srshell
 from srshell.fabric.sync_client import SyncFabric
 from srshell_tui.reel import read_past
+from tests.tui import living
 from tests.tui.terminals import COLUMNS, LINES, PATIENCE_SECONDS, Terminal
 
 
@@ -28,20 +29,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def fabric(place: Path) -> Iterator[SyncFabric]:
     """PriRG and RecRG in sync, on files."""
-    for name in ("east", "west"):
-        (place / name).mkdir()
     with srshell.connect(place / "fabric") as client:
-        client.discover(place / "east", "ClusterA", site="redmond")
-        client.discover(place / "west", "ClusterB", site="bellevue")
-        for array in client.arrays():
-            client.classify(f"{array.name}/{array.pools[0].name}", "gold")
-        client.pair("ClusterA", "ClusterB")
-        client.provision_pair("PV", "RV", "8M", logs=("PL", "RL"), log_size="16M")
-        client.create_group("PriRG", ["PV"], "PL")
-        client.create_group("RecRG", ["RV"], "RL")
-        client.enable("PriRG", "RecRG")
-        client.refresh()
-        client.wait("PriRG")
+        living.in_sync(client, place)
         yield client
         client.stop_owner()
 
