@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from srshell.codec.checksum_page import BLOCK_BYTES, CHECKSUMS_PER_PAGE
+from srshell.codec.checksum_page import BLOCK_BYTES, CHECKSUMS_PER_PAGE, UNKNOWN
 from srshell.model.errors import SrError
 from srshell.model.verification import Compared, VerifyOrder
 from tests.process.drill import Figures, pieces, run
@@ -44,6 +44,8 @@ class Round:
         self.numbers = numbers
         self.figures = figures
         self.flips: list[Flip] = []
+        #: Side and block whose checksum was lost in an earlier round, with its page.
+        self.forgotten: set[tuple[str, int]] = set()
         self.dice = random.Random(f"round {numbers.start}")
 
     async def play(self, kind: str) -> None:
@@ -87,9 +89,17 @@ class Round:
         for flip in self.flips:
             self.pair.side(flip.side).flip(flip)
 
+    async def _look_what_is_known(self) -> None:
+        for flip in [flip for flip in self.flips if flip.area == "volume"]:
+            checksums = self.pair.side(flip.side).open_replica.core.checksums
+            await checksums.load(0, [flip.unit])
+            if checksums.get(0, flip.unit) == UNKNOWN:
+                self.forgotten.add((flip.side, flip.unit))
+
     async def _resting(self) -> None:
         """Nothing is written: every area may rot, on both sides, in the same blocks too."""
         self._draw(_AREAS, (self.pair.a, self.pair.b), range(BLOCKS))
+        await self._look_what_is_known()
         self._flip_all()
         self._count(await self._verify())
 
@@ -112,6 +122,7 @@ class Round:
         try:
             before = await self._verify()
             self._alarm(len(before.ranges) + len(before.damage), f"nothing had rotted: {before}")
+            await self._look_what_is_known()
             self._flip_all()
             self._count(await self._verify())
         finally:
@@ -180,9 +191,10 @@ class Round:
             self._alarm(block not in sides, f"block {block} is called {wrong}, and had not rotted")
 
     def _unrecorded(self, block: int) -> set[str]:
-        """The sides whose page of the checksum map for a block was flipped."""
+        """The sides whose page of the checksum map for a block was flipped, now or before."""
         page = block // CHECKSUMS_PER_PAGE
-        return {f.side for f in self.flips if f.area == "checksums" and f.unit == page}
+        forgot = {side for side, lost in self.forgotten if lost == block}
+        return forgot | {f.side for f in self.flips if f.area == "checksums" and f.unit == page}
 
     def _is_right(self, flip: Flip) -> bool:
         start = flip.unit * BLOCK_BYTES
