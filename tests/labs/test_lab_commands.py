@@ -15,6 +15,7 @@ from srshell.labs.notebook import make_notebook
 from srshell.labs.shelf import LABS_HOME, find_lab
 from srshell.model.errors import SrError
 from srshell.model.report.labs import LabGradeRow
+from tests.labs.answers import CLASSIFIED, UNDERSTOOD
 from tests.magics.conftest import one_shell, shell
 
 __all__ = ["one_shell", "shell"]
@@ -93,22 +94,13 @@ def _answered(path: Path, first: str, second: str) -> Path:
     return path
 
 
-_UNDERSTOOD = """\
-found = %identify $lab.north $lab.east $lab.south $lab.west $lab.harbour
-fit = [c for c in found if not c.problems and not c.fabric]
-good = sorted({c.where for c in fit if c.honours_flush} or {c.where for c in fit})
-%discover {good[0]} --as ClusterA --site redmond
-%discover {good[1]} --as ClusterB --site bellevue"""
-_CLASSIFIED = """\
-%classify ClusterA/PoolA $lab.storage_class
-%classify ClusterB/PoolA $lab.storage_class"""
 _READ_OFF = "%discover $lab.north --as ClusterA --site redmond"
 
 
 @pytest.mark.slow
 def test_a_grade_is_what_a_notebook_reaches_under_other_seeds(tmp_path: Path) -> None:
     """What was understood works again; what was read off under one seed does not."""
-    good = grade(_answered(tmp_path / "good.ipynb", _UNDERSTOOD, _CLASSIFIED), (12,))
+    good = grade(_answered(tmp_path / "good.ipynb", UNDERSTOOD, CLASSIFIED), (12,))
     assert [row.problem for row in good] == [""]
     assert (good.points, good.points_of) == (7, 7)
     poor = grade(_answered(tmp_path / "poor.ipynb", _READ_OFF, ""), (11,))

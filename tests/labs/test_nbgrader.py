@@ -14,6 +14,7 @@ from srshell.labs.notebook import make_notebook
 from srshell.labs.shelf import LABS_HOME, find_lab
 from srshell.labs.student import Student
 from srshell.model.errors import SrError
+from tests.labs.answers import CLASSIFIED, UNDERSTOOD
 
 #: Where `.ci/run` puts it: too large for .venv, and nobody but this test needs it.
 NBGRADER = Path(__file__).parents[2] / "build" / "nbgrader"
@@ -35,15 +36,6 @@ with nbgrader.gradebook as book:
     found = {s: book.find_submission("labs", s) for s in ("ada", "bob")}
     print(json.dumps({s: [f.score, f.max_score] for s, f in found.items()}))
 """
-_UNDERSTOOD = """\
-found = %identify $lab.north $lab.east $lab.south $lab.west $lab.harbour
-fit = [c for c in found if not c.problems and not c.fabric]
-good = sorted({c.where for c in fit if c.honours_flush} or {c.where for c in fit})
-%discover {good[0]} --as ClusterA --site redmond
-%discover {good[1]} --as ClusterB --site bellevue"""
-_CLASSIFIED = """\
-%classify ClusterA/PoolA $lab.storage_class
-%classify ClusterB/PoolA $lab.storage_class"""
 
 
 @pytest.fixture
@@ -74,9 +66,9 @@ def test_nbgrader_gives_each_student_the_points_of_the_checks(tmp_path: Path, ho
     """All of them, or those of one task alone: also when bob is graded where ada just was."""
     course = tmp_path / "course"
     _hand_in(course / "source" / "labs" / "places.ipynb")
-    for student, second in (("ada", _CLASSIFIED), ("bob", "")):
+    for student, second in (("ada", CLASSIFIED), ("bob", "")):
         place = course / "submitted" / student / "labs" / "places.ipynb"
-        _hand_in(place, task1=_UNDERSTOOD, task2=second)
+        _hand_in(place, task1=UNDERSTOOD, task2=second)
     environment = {
         **os.environ,
         **{f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("RUNTIME", "CONFIG", "DATA")},
