@@ -34,6 +34,7 @@ from srshell.model.report import JobReport
 from srshell_magics.connection import Fabric
 from srshell_magics.errors import detached, dress, job_name, job_title, stopped_short
 from srshell_magics.front import Front, Watching
+from srshell_magics.interrupts import Interrupts
 from srshell_magics.progress import ProgressLine, Rate
 
 #: How long a second interrupt counts as a wish to cancel, in seconds.
@@ -59,6 +60,7 @@ class Bridge:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _rate: Rate = attrs.field(init=False)
+    _interrupts: Interrupts = attrs.field(factory=Interrupts, init=False)
     #: When a group was last asked where it stands, and what it said.
     _heard: tuple[float, str] = attrs.field(default=(-math.inf, ""), init=False)
 
@@ -74,24 +76,25 @@ class Bridge:
             KeyboardInterrupt: something that changes nothing was interrupted.
         """
         if call.spec.changes and not call.dry_run:
-            return self._change(call)
-        try:
-            if call.method == "job":
+            with self._interrupts.held():
+                return self._change(call)
+        if call.method == "job":
+            with self._interrupts.held():
                 return self._job(call)
+        try:
             with self.progress.ticking(partial(self._text, call)):
                 return self.fabric.perform(call.method, self._timed(call))
         except KeyboardInterrupt as interrupt:
-            if hasattr(interrupt, "_render_traceback_"):
-                raise
             stopped = interrupt
-        raise dress(stopped, [f"{_title(call)}: interrupted; nothing was changed"])
+        raise dress(stopped, [_unchanged(call)])
 
     def _change(self, call: Call) -> Any:  # noqa: ANN401
         """Begin a change, and wait for its job unless it goes on in the background."""
         if self.read_only:
             raise SrError.make("SR9003", facts=f"{call.spec.name} changes the fabric")
         try:
-            report = self.fabric.perform(call.method, {**call.arguments, "wait": False})
+            with self._interrupts.raised():
+                report = self.fabric.perform(call.method, {**call.arguments, "wait": False})
         except KeyboardInterrupt as interrupt:
             stopped = interrupt
         else:
@@ -105,10 +108,17 @@ class Bridge:
         """Show a job, after asking it to stop or waiting for its end."""
         number = call.arguments["number"]
         cancel = bool(call.arguments.get("cancel"))
-        report = self._look(number, cancel=cancel)
-        if call.arguments.get("ended"):
-            return JobReport(self._await_end(report.job, self._limit(call)))
-        return report
+        try:
+            with self._interrupts.raised():
+                report = self._look(number, cancel=cancel)
+        except KeyboardInterrupt as interrupt:
+            stopped = interrupt
+        else:
+            if call.arguments.get("ended"):
+                return JobReport(self._await_end(report.job, self._limit(call)))
+            return report
+        line = f"{_title(call)}: interrupted while it was asked to stop; %jobs says if it does"
+        raise dress(stopped, [line if cancel else _unchanged(call)])
 
     def _text(self, call: Call, seconds: float) -> str:
         """How far a command is that blocks; asked for beside it, in another thread."""
@@ -147,12 +157,14 @@ class Bridge:
                     raise still_running(job, limit_seconds)
                 if self.progress.due:
                     self.progress.show(self._job_text(job))
-                self.sleep(min(pause, left))
+                with self._interrupts.raised():
+                    self.sleep(min(pause, left))
+                    job = self._look(job.id).job
                 pause = min(pause * 1.6, _LOOK_SECONDS_MAX)
-                job = self._look(job.id).job
-            return job
         except KeyboardInterrupt:
             pass
+        if has_ended(job):
+            return job
         raise self._interrupted(job)
 
     def _look(self, number: object, *, cancel: bool = False) -> JobReport:
@@ -169,7 +181,8 @@ class Bridge:
         end = self.clock() + SECOND_INTERRUPT_SECONDS
         try:
             while self.clock() < end:
-                self.sleep(_LOOK_SECONDS_MAX)
+                with self._interrupts.raised():
+                    self.sleep(_LOOK_SECONDS_MAX)
         except KeyboardInterrupt:
             return self._cancel(job)
         return detached(job, short_names=self.short_names)
@@ -177,12 +190,16 @@ class Bridge:
     def _cancel(self, job: Job) -> JobDetached:
         """Ask the job to stop, and say what became of it."""
         self.progress.show(f"asking {job_name(job)} to stop", now=True)
+        self._interrupts.forget()  # more of them before it is asked mean the same
         end = self.clock() + _CANCEL_SECONDS
+        what = "was being asked to stop, and perhaps does not know it"
         try:
-            job = self._look(job.id, cancel=True).job
-            while not has_ended(job) and self.clock() < end:
-                self.sleep(_LOOK_SECONDS_MAX)
-                job = self._look(job.id).job
+            with self._interrupts.raised():
+                job = self._look(job.id, cancel=True).job
+                what = "was asked to stop; it does so at its next safe point, if there is one"
+                while not has_ended(job) and self.clock() < end:
+                    self.sleep(_LOOK_SECONDS_MAX)
+                    job = self._look(job.id).job
         except KeyboardInterrupt:
             pass
         if job.state is JobState.CANCELLED:
@@ -190,8 +207,6 @@ class Bridge:
             what = f"was cancelled; undone: {', '.join(undone)}" if undone else "was cancelled"
         elif has_ended(job):
             what = f"could not be stopped any more: it is {job.state}"
-        else:
-            what = "was asked to stop; it does so at its next safe point, if there is one"
         return stopped_short(job, what, short_names=self.short_names)
 
     def _job_text(self, job: Job) -> str:
@@ -218,6 +233,11 @@ class Bridge:
         if call.spec.waits and not call.dry_run:
             return {**call.arguments, "timeout": self._limit(call)}
         return dict(call.arguments)
+
+
+def _unchanged(call: Call) -> str:
+    """What is left of something that only looks."""
+    return f"{_title(call)}: interrupted; nothing was changed"
 
 
 def _title(call: Call) -> str:

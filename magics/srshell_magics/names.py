@@ -10,12 +10,11 @@ Always true:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import attrs
 
-from srshell.fabric.commands import COMMANDS, CommandSpec, Effect
+from srshell.fabric.commands import COMMANDS, SPOKEN, CommandSpec, Effect
 
 #: Nouns whose plural lists them.
 _NOUNS = ("group", "vm", "volume", "job")
@@ -49,14 +48,6 @@ class Magic:
             for spec in COMMANDS.values()
             if spec.words[:length] == self.prefix and not spec.hidden
         ]
-
-
-#: "srshell" and a word that it knows, anywhere in a text.
-_SPOKEN = re.compile(
-    r"(?<![\w/%!.-])srshell (?:--help|(?:{words})(?![\w-]))".format(
-        words="|".join(sorted({re.escape(spec.words[0]) for spec in COMMANDS.values()}))
-    )
-)
 
 
 def _make_magics() -> dict[str, Magic]:
@@ -98,4 +89,4 @@ def as_magic(line: str, *, short_names: bool = True) -> str:
 
 def spoken_here(text: str, *, short_names: bool = True) -> str:
     """A text in which every command line is written as it is typed in IPython."""
-    return _SPOKEN.sub(lambda found: as_magic(found[0], short_names=short_names), text)
+    return SPOKEN.sub(lambda found: as_magic(found[0], short_names=short_names), text)

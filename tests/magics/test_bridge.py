@@ -1,5 +1,6 @@
 """Waiting for a command: progress, time limits, interrupts.  Time is turned by hand."""
 
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -173,6 +174,70 @@ def test_a_third_interrupt_ends_even_the_waiting_for_the_cancellation() -> None:
     with pytest.raises(JobDetached):
         _bridge(fabric, clock).carry_out(FAILOVER)
     assert clock.now < 4.5
+
+
+def _press(times: int) -> None:
+    for _ in range(times):
+        signal.raise_signal(signal.SIGINT)
+
+
+class _Pressed(ProgressLine):
+    """Somebody presses Ctrl-C in the very moment in which a text is shown."""
+
+    times = 1
+
+    def show(self, text: str, *, now: bool = False) -> None:
+        if now:
+            _press(self.times)
+        super().show(text, now=now)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_interrupts_in_quick_succession_are_two_interrupts(times: int) -> None:
+    """None is taken for "nothing was changed", and none keeps the job from being asked."""
+    clock = FakeClock()
+    clock.at(2.0, lambda: _press(1))
+    asked: list[object] = []
+
+    def answer(arguments: dict[str, object]) -> object:
+        asked.extend(["cancel"] if arguments.get("cancel") else [])
+        return job(JobState.CANCELLED if asked else JobState.RUNNING)
+
+    for line in ("srshell failover PriRG --planned --confirm RecRG", "srshell job 17 --wait"):
+        asked.clear()
+        clock.at(clock.now + 2.0, lambda: _press(1))
+        bridge = _bridge(FakeFabric({"failover": job(), "job": answer}), clock)
+        bridge.progress = _Pressed(bridge.front, "auto", clock)
+        bridge.progress.times = times
+        with pytest.raises(JobDetached) as stopped:
+            bridge.carry_out(parse_line(line))
+        assert asked == ["cancel"]
+        assert "was cancelled" in _lines(stopped.value)[0]
+
+
+def test_a_third_interrupt_amid_the_asking_claims_nothing() -> None:
+    """The owner may not have heard of it."""
+    clock = FakeClock()
+    for moment in (2.0, 3.0):
+        clock.at(moment, lambda: _press(1))
+
+    def answer(arguments: dict[str, object]) -> object:
+        if arguments.get("cancel"):
+            _press(1)
+        return job()
+
+    with pytest.raises(JobDetached) as stopped:
+        _bridge(FakeFabric({"failover": job(), "job": answer}), clock).carry_out(FAILOVER)
+    assert "was being asked to stop" in _lines(stopped.value)[0]
+
+
+def test_an_interrupt_amid_a_request_to_stop_does_not_say_that_nothing_was_changed() -> None:
+    """It may have been heard."""
+    fabric = FakeFabric({"job": KeyboardInterrupt()})
+    for line, text in (("job 17 --cancel", "%jobs says"), ("job 17", "nothing was changed")):
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            _bridge(fabric, FakeClock()).carry_out(parse_line(f"srshell {line}"))
+        assert text in _lines(stopped.value)[0]
 
 
 def test_an_interrupt_before_the_job_is_known_says_where_to_look() -> None:

@@ -96,16 +96,19 @@ class Kernel:
 
         Args:
             code: the cell.
-            interrupt_at: interrupt the kernel each time that a text begins with one of these.
+            interrupt_at: interrupt the kernel when a text begins with the first of these, then when
+                one begins with the next: once for each, however often such a text is shown.
         """
         texts: list[str] = []
+        left = list(interrupt_at)
 
         def show(message: dict[str, Any]) -> None:
             content = message["content"]
             text = content.get("text", content.get("data", {}).get("text/plain"))
             if text is not None:
                 texts.append(text)
-                if text.startswith(interrupt_at):
+                if left and text.startswith(left[0]):
+                    left.pop(0)
                     self.manager.interrupt_kernel()
 
         reply = self.client.execute_interactive(
@@ -150,28 +153,29 @@ def kernel(sandbox: Sandbox) -> Iterator[Kernel]:
 def test_interrupting_a_cell_detaches_and_interrupting_again_cancels(kernel: Kernel) -> None:
     """The line of progress lands in the cell that waits, and is replaced there."""
     again = "once more to cancel it"
-    kernel.run("%failover PriRG --planned --confirm RecRG")
-    kernel.run("%wait RecRG --until Synchronizing")
-    kernel.run("%fault link down --for 600s")
+    kernel.do("%failover PriRG --planned --confirm RecRG")
+    kernel.do("%wait RecRG --until Synchronizing")
+    kernel.do("%fault link down --for 600s")
 
     reply, texts = kernel.run("%failback RecRG --confirm PriRG", "failback RecRG")
-    assert reply["ename"] == "JobDetached"
+    assert reply["ename"] == "JobDetached", texts
     assert reply["traceback"][0].startswith("detached from job ")
     number = reply["evalue"].split("job ")[1].split()[0]
     assert texts[-2:] == [f"interrupted: job {number} (failback RecRG) goes on; {again}", ""]
     assert "running" in kernel.value(f"%job {number}")
 
-    reply, _ = kernel.run(f"%job {number} --wait", "failback RecRG", "interrupted:")
-    assert reply["ename"] == "JobDetached"
+    reply, texts = kernel.run(f"%job {number} --wait", "failback RecRG", "interrupted:")
+    assert reply["ename"] == "JobDetached", texts
     assert "was cancelled" in reply["traceback"][0]
     # What only looks is asked for beside the wait, and lands in this cell all the same.
     reply, texts = kernel.run("%wait RecRG --until Synchronizing", "wait RecRG")
     assert reply["ename"] == "KeyboardInterrupt"
     assert reply["traceback"] == ["wait RecRG: interrupted; nothing was changed"]
     assert texts[0].startswith("wait RecRG")
-    kernel.run("%fault link down --for 0")
-    kernel.run("%wait RecRG --until Synchronizing")
-    kernel.run("%failback RecRG --confirm PriRG")
+    kernel.do("%fault link down --for 0")
+    kernel.do("%wait RecRG --until Synchronizing")
+    kernel.do("%failback RecRG --confirm PriRG")
+    kernel.do("%wait PriRG --until Synchronizing")
 
 
 def test_a_restart_of_the_kernel_in_the_middle_of_a_failover_stops_nothing(kernel: Kernel) -> None:

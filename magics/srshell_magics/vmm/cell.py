@@ -18,6 +18,7 @@ import attrs
 
 from srshell.fabric.calls import unreadable
 from srshell.model.errors import SrError
+from srshell.model.printable import printable
 from srshell.model.report import PlanReport
 from srshell_magics.vmm import nodes
 from srshell_magics.vmm.evaluating import Evaluator, Scope
@@ -151,7 +152,7 @@ def _looks(node: nodes.Node) -> bool:
 
 
 def _announce(step: _Step) -> None:
-    print(f"{step.statement.line:>3}  {_short(step.mended.text)}")
+    print(f"{step.statement.line:>3}  {_short(printable(step.mended.text))}")
     for why in step.mended.why:
         print(f"    ~ mended: {why}")
 

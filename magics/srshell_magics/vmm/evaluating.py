@@ -183,11 +183,12 @@ def _shown(value: object) -> str:
 
 def _sum(operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401
     try:
-        if isinstance(left, str):
-            return left + _shown(right)
-        return left + right if operator == "plus" else left - right
+        if operator == "minus":
+            return left - right
+        return left + _shown(right) if isinstance(left, str) else left + right
     except TypeError as error:
-        raise unreadable("", f"{left!r} and {right!r} cannot be added") from error
+        done = "added" if operator == "plus" else "subtracted"
+        raise unreadable("", f"{_shown(left)!r} and {_shown(right)!r} cannot be {done}") from error
 
 
 def _words(node: nodes.Command, evaluator: Evaluator) -> list[str]:
@@ -233,7 +234,9 @@ def _select(evaluator: Evaluator, node: nodes.Command, passed: list[Any]) -> Any
         assert argument.value is not None
         value = evaluator.evaluate(argument.value)
         if waiting in {"first", "last", "skip"}:
-            passed = _cut(waiting, int(value), passed)
+            if type(value) is not int or value < 0:
+                raise unreadable("", f"select -{waiting} takes a number, not {value!r}")
+            passed = _cut(waiting, value, passed)
         elif waiting == "expandproperty":
             expanded = str(value)
         elif waiting in {"", "property"}:
@@ -269,7 +272,10 @@ def _sort(evaluator: Evaluator, node: nodes.Command, passed: list[Any]) -> Any: 
         found = [values.property_of(item, name) for name in names] or [values.name_of(item)]
         return [(value is None, 0 if value is None else value) for value in found]
 
-    return sorted(passed, key=key, reverse=backwards)
+    try:
+        return sorted(passed, key=key, reverse=backwards)
+    except TypeError as error:
+        raise unreadable("", "sort: the values are of kinds that have no order") from error
 
 
 def _list(evaluator: Evaluator, node: nodes.Command, passed: list[Any]) -> Any:  # noqa: ANN401

@@ -116,7 +116,10 @@ def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
         a, b = _number(plain(left)), _number(plain(right))
         if type(a) is str or type(b) is str:
             a, b = str(a), str(b)
-        return test(a, b) if a is not None and b is not None else False
+        try:
+            return test(a, b) if a is not None and b is not None else False
+        except TypeError as error:
+            raise unreadable("", f"{left!r} and {right!r} have no order") from error
 
     return compare
 
@@ -193,5 +196,5 @@ def call(value: object, method: str, arguments: list[Any]) -> Any:  # noqa: ANN4
         raise unreadable("", f"there is no method {method}() here", facts)
     try:
         return known(str(plain(value)), *(str(plain(each)) for each in arguments))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise unreadable("", f"{method}() takes other arguments") from error

@@ -109,6 +109,11 @@ def test_a_cmdlet_becomes_a_command(
         ("$_", "SR0001", ""),
         ("Get-SCStorageArray | where Name", "SR0001", ""),
         ('3 - "x"', "SR0001", ""),
+        ('$n = "10" - "2"', "SR0001", ""),
+        ("Get-SCStorageArray | select -First x", "SR0001", ""),
+        ("Get-SCStorageArray | select -Last -1", "SR0001", ""),
+        ("@(1, 2) -gt 1", "SR0001", ""),
+        ("'abc'.Split('')", "SR0001", ""),
     ],
 )
 def test_a_refusal_names_what_is_wrong(
@@ -120,6 +125,17 @@ def test_a_refusal_names_what_is_wrong(
     assert facts in refused.value.facts
     assert refused.value.mend != "srshell --help"
     assert console.asked == []
+
+
+def test_what_has_no_order_is_not_sorted(cell: Cell) -> None:
+    with pytest.raises(SrError, match=r"SR0001 .* no order"):
+        run(cell, "$mixed | sort x", mixed=[{"x": 1}, {"x": "a"}])
+
+
+def test_a_pasted_line_turns_nothing_round(cell: Cell, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a page hid in it is seen before it is believed."""
+    run(cell, "Get-SCStorageArray -Name 'A\u202eB\u200b'")
+    assert "  1  Get-SCStorageArray -Name 'A?B?'" in capsys.readouterr().out
 
 
 def test_nothing_is_run_before_everything_can_be_read(cell: Cell, console: FakeConsole) -> None:
