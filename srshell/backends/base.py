@@ -16,6 +16,7 @@ from typing import Protocol
 
 import attrs
 
+from srshell.model.commits import Commits
 from srshell.model.replica import Superblock
 from srshell.site.api import SiteApi
 
@@ -45,7 +46,7 @@ class SitePlan:
     array: str
     link_address: str = ""  # empty: a Unix socket in the fabric's runtime directory
     sandbox: bool = False
-    direct_commits: bool = False  # `--commit direct`: log commits are made in the event loop
+    commits: Commits = Commits.AUTO
 
 
 @attrs.frozen

@@ -108,7 +108,7 @@ def command(settings: SiteSettings, ready: int) -> list[str]:
     words += ["--owner-term", str(settings.owner_term), "--ready-fd", str(ready)]
     words += ["--link", settings.link_address] if settings.link_address else []
     words += ["--sandbox"] if settings.sandbox else []
-    words += ["--commit", "direct"] if settings.direct_commits else []
+    words += ["--commit", settings.commits.value]
     return words
 
 
@@ -136,12 +136,16 @@ def _spawn(settings: SiteSettings, writer: int) -> int:
 
 
 def environment() -> dict[str, str]:
-    """Return an environment in which the new process finds this package."""
+    """Return an environment in which the new process finds this package.
+
+    Assertions guard data: a variable that takes them out of programs is not for ours.
+    """
+    known = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}
     root = Path(srshell.__file__).resolve().parent.parent
     if root.name in {"site-packages", "dist-packages"}:
-        return dict(os.environ)
+        return known
     paths = [str(root), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    return {**known, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 async def _read_all(descriptor: int) -> bytes:

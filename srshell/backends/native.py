@@ -134,7 +134,7 @@ def site_settings(
         link_address=plan.link_address,
         owner_term=owner_term,
         sandbox=plan.sandbox,
-        direct_commits=plan.direct_commits,
+        commits=plan.commits,
     )
 
 

@@ -41,7 +41,7 @@ PARTNERSHIP_BYTES: Final = 16
 _NUMBER_MAX: Final = 2**63 - 1
 _HEADER: Final = struct.Struct("<4sBBHIII16sQQQQII48x")
 _CRC: Final = struct.Struct("<I")
-_ROW: Final = struct.Struct("<BBHIQII")
+ROW: Final = struct.Struct("<BBHIQII")
 _RESERVE: Final = bytes(48)
 _ZEROS: Final = bytes(SECTOR_BYTES)
 
@@ -158,7 +158,7 @@ def pack_body(epoch: int, first_lsn: int, records: Sequence[Record]) -> FrameBod
                 payload_crc = crc32(payload)
                 body_bytes += length
                 buffers.append(payload)
-            rows.append(_ROW.pack(kind, 0, record.volume, length, record.offset, payload_crc, 0))
+            rows.append(ROW.pack(kind, 0, record.volume, length, record.offset, payload_crc, 0))
     except struct.error as error:
         raise FormatError("length", f"a record does not fit its row: {error}") from None
     if HEADER_BYTES + body_bytes > MAX_FRAME_BYTES:
@@ -231,7 +231,7 @@ def _checked_rows(body: FrameBody) -> Iterator[tuple[RecordKind, int, int, int, 
         raise FormatError("checksum", f"record table of LSN {body.first_lsn} is damaged")
     # One buffer holds everything, as on disk and on the wire; or each payload has its own.
     separate = iter(body.buffers[1:]) if len(body.buffers) > 1 else None
-    for kind, flags, volume, length, offset, payload_crc, reserve in _ROW.iter_unpack(table):
+    for kind, flags, volume, length, offset, payload_crc, reserve in ROW.iter_unpack(table):
         record_kind = _RECORD_KINDS.get(kind)
         if record_kind is None or flags or reserve:
             raise FormatError("version", f"row ({kind}, {flags}, {reserve}) is of a later version")

@@ -7,7 +7,7 @@ Always true:
 (1) The slot of generation g is g % 4: a torn write can only destroy the oldest of four.
 (2) The checksum covers header and body; the slot number in the header betrays a write that landed
     in the wrong slot.
-(3) Map keys are sorted: equal superblocks are equal bytes, and no reader drops a key unseen.
+(3) Equal superblocks are equal bytes, and no reader drops a fact unseen.
 (4) A slot of a log that was never made ready is all zeros and has no magic; one that was wiped, or
     not written since the log was made ready, begins with `CLEARED`.
 """
@@ -15,32 +15,25 @@ Always true:
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Final
-
-import msgspec
 
 from srshell.codec.checksum import Buffer, crc32
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import SECTOR_BYTES
+from srshell.codec.superblock_body import READERS, UNREADABLE, bodies, encode_body
 from srshell.model.replica import Superblock
 
 SLOT_COUNT: Final = 4
 SLOT_BYTES: Final = 16 * 1024
 HEADER_BYTES: Final = 24
-VERSION: Final = 1
+VERSION: Final = 2
 MAGIC: Final = b"SRSB"
 #: In place of the magic in a slot that was wiped or not yet written: what follows is no superblock.
 #: One byte is another, so a write that is torn in the middle is one or the other.
 CLEARED: Final = b"SRS-"
 
-#: Fields that logs of the first days lack.
-_TIMES: Final = ("alone_first_unix", "alone_last_unix")
-
 _HEADER: Final = struct.Struct("<4sHHIQ")
 _CRC: Final = struct.Struct("<I")
-_ENCODER: Final = msgspec.msgpack.Encoder(order="sorted")
-_DECODER: Final = msgspec.msgpack.Decoder(Superblock)
 
 
 def slot_of(generation: int) -> int:
@@ -58,7 +51,7 @@ def encode_superblock(superblock: Superblock) -> bytes:
 
     Raises `FormatError` ``length`` when they do not fit `SLOT_BYTES`.
     """
-    body = _ENCODER.encode(superblock)
+    body = encode_body(superblock)
     if HEADER_BYTES + len(body) > SLOT_BYTES:
         raise FormatError("length", f"superblock of {len(body)} bytes does not fit a slot")
     generation = superblock.generation
@@ -86,31 +79,17 @@ def decode_superblock(data: Buffer, slot: int) -> Superblock:
     body = view[HEADER_BYTES:end]
     if crc32(body, crc32(view[: _HEADER.size])) != _CRC.unpack_from(data, _HEADER.size)[0]:
         raise FormatError("checksum", f"superblock in slot {slot} is damaged")
-    if version != VERSION:
+    if version not in READERS:
         raise FormatError("version", f"superblock of version {version}, known is {VERSION}")
     if found_slot != slot or slot_of(generation) != slot:
         raise FormatError("identity", f"slot {slot} holds {generation} of slot {found_slot}")
     try:
-        superblock = _DECODER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        superblock = READERS[version](body)
+    except UNREADABLE as error:
         raise FormatError("version", f"superblock in slot {slot}: {error}") from None
-    if bytes(body) not in _bodies(superblock):
+    if bytes(body) not in bodies(version, superblock):
         # A field that this release would drop at its next write is a fact that it must not lose.
         raise FormatError("version", f"superblock in slot {slot} has fields of a later version")
     if superblock.generation != generation:
         raise FormatError("identity", f"superblock {superblock.generation} as {generation}")
     return superblock
-
-
-def _bodies(superblock: Superblock) -> Iterator[bytes]:
-    """Yield the body as it is written, then as it was before its newest fields came."""
-    yield _ENCODER.encode(superblock)
-    fields = msgspec.to_builtins(superblock)
-    for name in _TIMES:
-        if not fields[name]:
-            del fields[name]
-    yield _ENCODER.encode(fields)
-    for volume in fields["volumes"]:
-        if volume["checksum_pages"] == 0:
-            del volume["checksum_offset"], volume["checksum_pages"]
-    yield _ENCODER.encode(fields)

@@ -31,8 +31,6 @@ from srshell.storage import StorageError
 _BATCH_BYTES = 8 << 20
 _BATCH_RECORDS = 2048
 _JOBS_AT_ONCE = 16
-# So many bytes of committed records do not wait for company any more (`Limits.linger_seconds`).
-_LINGER_BYTES = 8 << 20
 # Without a peer, the log keeps at most this share of the ring for a replay; the rest is marked
 # blocks.
 _KEEP_SHARE = 0.5
@@ -94,7 +92,13 @@ class Applier:
                 self._wake.clear()
                 if self._should_wait():
                     await self._linger()
-                if not await self._step():
+                # Those that have waited are applied, however many batches that takes.
+                due_lsn, worked = core.committed_lsn, True
+                while worked and not core.stopped:
+                    worked = await self._step()
+                    if core.applied_lsn >= due_lsn:
+                        break
+                if not worked:
                     await self._wake.wait()
         except StorageError as error:
             core.fail(error)
@@ -110,7 +114,7 @@ class Applier:
         """
         core = self._core
         full = core.ring.free_bytes * part < core.ring.ring_bytes
-        return full or core.overlay.payload_bytes >= _LINGER_BYTES
+        return full or core.overlay.payload_bytes >= core.world.limits.linger_bytes
 
     async def _linger(self) -> None:
         """Collect records for a moment: one hop then serves many writes."""

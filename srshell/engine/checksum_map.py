@@ -29,7 +29,7 @@ from srshell.codec.checksum_page import (
 from srshell.codec.errors import FormatError
 from srshell.codec.map_page import PAGE_BYTES
 from srshell.model.replica import VolumeLayout
-from srshell.storage import BlockFile, Write
+from srshell.storage import BlockFile, Write, joined_writes
 
 _PAGES_PER_READ = 256
 #: Few at once: commits wait behind what is written to the log volume.
@@ -62,6 +62,8 @@ class ChecksumMap:
         self.on_damage: Callable[[str], None] = lambda _: None
         self._damage: list[str] = []
         self._zero = block_checksum(_ZERO_BLOCK)
+        #: Stands for every page of zeros, as `_NOTHING_KNOWN` does for a blank one; never changed.
+        self._all_zeros = array("I", [self._zero]) * CHECKSUMS_PER_PAGE
 
     def keeps(self, volume: int) -> bool:
         """Tell whether this volume has a map; logs of an earlier layout have none."""
@@ -96,23 +98,24 @@ class ChecksumMap:
     async def _read(self, volume: int, first: int, count: int) -> None:
         layout = self._volumes[volume]
         offset = layout.checksum_offset + first * PAGE_BYTES
-        data = memoryview(await self._file.read_at(offset, count * PAGE_BYTES))
+        data = await self._file.read_at(offset, count * PAGE_BYTES)
         for index in range(count):
             page = first + index
             self._pages[volume, page] = self._decoded(
                 volume, page, data[index * PAGE_BYTES : (index + 1) * PAGE_BYTES]
             )
 
-    def _decoded(self, volume: int, page: int, data: memoryview) -> array[int]:
+    def _decoded(self, volume: int, page: int, data: bytes) -> array[int]:
+        if data == _BLANK:
+            return _NOTHING_KNOWN
         try:
             generation, found = decode_checksum_page(data, self._partnership, volume, page)
         except FormatError as error:
-            if data != _BLANK:
-                self._stale.add((volume, page))
-                name = self._volumes[volume].name
-                self._damage.append(f"checksum page {page} of {name}: {error}")
-                self.on_damage(self._damage[-1])
-            return new_checksums()
+            self._stale.add((volume, page))
+            name = self._volumes[volume].name
+            self._damage.append(f"checksum page {page} of {name}: {error}")
+            self.on_damage(self._damage[-1])
+            return _NOTHING_KNOWN
         self._generation = max(self._generation, generation)
         return found
 
@@ -128,16 +131,21 @@ class ChecksumMap:
         if not self.keeps(volume):
             return
         page, index = divmod(block, CHECKSUMS_PER_PAGE)
-        checksums = self._pages[volume, page]
-        if checksums[index] != checksum:
-            checksums[index] = checksum
+        if self._pages[volume, page][index] != checksum:
+            self._own(volume, page)[index] = checksum
             self._stale.add((volume, page))
+
+    def _own(self, volume: int, page: int) -> array[int]:
+        """Return the checksums of a page that was loaded, to be changed; holes share theirs."""
+        found = self._pages[volume, page]
+        if found is _NOTHING_KNOWN or found is self._all_zeros:
+            found = self._pages[volume, page] = found[:]
+        return found
 
     def put_all(self, volume: int, checksums: Mapping[int, int]) -> None:
         """Record what many blocks that were loaded hold now, as `put` does."""
         if not self.keeps(volume):
             return
-        pages = self._pages
         touched: set[int] = set()
         # Blocks of one record follow each other: nearly all lie in the page of the one before.
         page: array[int] = array("I")
@@ -146,7 +154,7 @@ class ChecksumMap:
             if not first <= block < end:
                 index = block // CHECKSUMS_PER_PAGE
                 touched.add(index)
-                page = pages[volume, index]
+                page = self._own(volume, index)
                 first = index * CHECKSUMS_PER_PAGE
                 end = first + CHECKSUMS_PER_PAGE
             page[block - first] = checksum
@@ -172,7 +180,7 @@ class ChecksumMap:
             fresh = array("I", checksums[position : position + CHECKSUMS_PER_PAGE - index])
             place = slice(index, index + len(fresh))
             if self._pages[volume, page][place] != fresh:
-                self._pages[volume, page][place] = fresh
+                self._own(volume, page)[place] = fresh
                 self._stale.add((volume, page))
             position += len(fresh)
 
@@ -192,14 +200,18 @@ class ChecksumMap:
         while block < end:
             page, index = divmod(block, CHECKSUMS_PER_PAGE)
             count = min(end - block, CHECKSUMS_PER_PAGE - index)
-            zeros = array("I", [self._zero]) * count
-            if if_unknown:
-                known = self._pages[volume, page][index : index + count]
-                if known != _NOTHING_KNOWN[:count]:
-                    zeros = array("I", (before or self._zero for before in known))
-            self._pages[volume, page][index : index + count] = zeros
-            self._stale.add((volume, page))
             block += count
+            known = self._pages[volume, page]
+            if known is self._all_zeros:
+                continue
+            self._stale.add((volume, page))
+            if count == CHECKSUMS_PER_PAGE and (known is _NOTHING_KNOWN or not if_unknown):
+                self._pages[volume, page] = self._all_zeros
+                continue
+            zeros = self._all_zeros[:count]
+            if if_unknown and any(before := known[index : index + count]):
+                zeros = array("I", (one or self._zero for one in before))
+            self._own(volume, page)[index : index + count] = zeros
 
     async def forget(self, volume: int, offset: int, length: int) -> None:
         """Know nothing any more of the blocks that a range of bytes touches."""
@@ -207,6 +219,23 @@ class ChecksumMap:
         await self.load(volume, blocks)
         for block in blocks:
             self.put(volume, block, UNKNOWN)
+
+    async def forget_all(self, ranges: Iterable[tuple[int, int, int]]) -> None:
+        """Know nothing any more of what ranges touch: volume, offset and length in bytes."""
+        runs: dict[int, list[tuple[int, int]]] = {}
+        for volume, offset, length in ranges:
+            run = (offset // BLOCK_BYTES, -(-(offset + length) // BLOCK_BYTES))
+            runs.setdefault(volume, []).append(run)
+        for volume, found in runs.items():
+            await self.load_runs(volume, found)
+            single: dict[int, int] = {}
+            for first, end in found:
+                if end - first == 1:
+                    single[first] = UNKNOWN
+                    continue
+                for start in range(first, end, CHECKSUMS_PER_PAGE):
+                    self.put_run(volume, start, _NOTHING_KNOWN[: end - start])
+            self.put_all(volume, single)
 
     def met_damage(self) -> list[str]:
         """Return what was found damaged since this was asked last: it is being written anew."""
@@ -234,10 +263,11 @@ class ChecksumMap:
             self._stale.clear()
             self._generation += 1
             try:
-                writes = [self._encoded(volume, page) for volume, page in taken]
+                pages = [self._encoded(volume, page) for volume, page in taken]
                 await sync()
-                for start in range(0, len(writes), _PAGES_PER_WRITE):
-                    await self._file.write_at(writes[start : start + _PAGES_PER_WRITE], sync=True)
+                for start in range(0, len(pages), _PAGES_PER_WRITE):
+                    writes = joined_writes(pages[start : start + _PAGES_PER_WRITE])
+                    await self._file.write_at(writes, sync=True)
             except BaseException:
                 self._stale.update(taken)
                 raise

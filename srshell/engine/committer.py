@@ -3,7 +3,9 @@
 Always true:
 
 (1) LSNs are given out here alone, in the order in which writes were handed in.
-(2) While the log writes one frame, the next one collects; at queue depth 1 nothing is delayed.
+(2) While the log writes one frame, the next one collects; at queue depth 1 nothing is delayed:
+    where the loop commits, a write that comes alone is committed in the call that hands it in, and
+    of two frames at a time the second one waits for an acknowledgement that is near.
 (3) A write's future is resolved by an acknowledgement of the source machine, or by an error that
     says whether the outcome is unknown; never silently dropped.
 (4) A frame is made under ``core.frames``: whoever holds it finds every assigned LSN in the log.
@@ -16,7 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-import attrs
+import msgspec
 
 from srshell.codec.log_frame import (
     HEADER_BYTES,
@@ -29,7 +31,6 @@ from srshell.codec.log_frame import (
 from srshell.engine.applier import Applier
 from srshell.engine.bell import Bell
 from srshell.engine.core import Core
-from srshell.engine.log_file import Extents, extents_of
 from srshell.engine.meters import LatencyMeter
 from srshell.model.errors import SrError
 from srshell.replication.ring import SECTOR_BYTES
@@ -43,19 +44,21 @@ from srshell.replication.source import (
 )
 
 _RECORDS_MAX = 4096
+#: An acknowledgement is near that takes less than this, or than so many times the own log.
+_NEAR_NS = 500_000
+_NEAR_LOGS = 3
 #: Of one frame, about so many writes are looked at by the meters.
-_MEASURED_MAX = 16
+_MEASURED_MAX = 4
 
 
-@attrs.define(eq=False)
-class _Waiting:
+class _Waiting(msgspec.Struct, eq=False):
     """A write that was handed in."""
 
     kind: RecordKind
     volume: int
     offset: int
     length: int
-    payload: bytes | memoryview = attrs.field(repr=False)
+    payload: bytes | memoryview
     done: asyncio.Future[int]
     submitted_ns: int
     lsn: int = 0
@@ -66,7 +69,6 @@ class _Begun(NamedTuple):
 
     source: Source
     body: FrameBody
-    extents: Extents
     built_ns: int
 
 
@@ -101,6 +103,10 @@ class Committer:
         self._source: Source | None = None
         #: Whether `run` is between taking writes and having committed them.
         self._busy = False
+        #: Of the newest frame: when it was built, how long the own log took, how long both took.
+        self._built_ns = self._local_ns = self._round_ns = 0
+        #: How many writes the last frame had.
+        self._last_count = 0
         #: Whether `_commit_now` will be called.
         self._committing_soon = False
         self.sealed_by = ""
@@ -126,12 +132,35 @@ class Committer:
         done: asyncio.Future[int] = self._loop.create_future()
         now_ns = self.last_submitted_ns = self._core.world.clock_ns()
         self._queue.append(_Waiting(kind, volume, offset, length, payload, done, now_ns))
-        if not self._core.log.file.at_once:
+        self._go_on(in_call=True)
+        return done
+
+    def _go_on(self, *, in_call: bool) -> None:
+        """See to it that what waits is committed; ``in_call``: a writer stands behind this."""
+        if self._committing_soon:
+            return
+        if not self._core.commits_now:
             self._wake.ring()
-        elif not self._committing_soon:
+        elif self._unacked and self._round_ns < max(_NEAR_NS, _NEAR_LOGS * self._local_ns):
+            # The loop would be at the log when the acknowledgement comes that is near; with it come
+            # more writes, which then share a frame.
+            return
+        elif in_call and self._comes_alone():
+            self._commit_now()
+        else:
+            # With what else is handed in at this moment.
             self._committing_soon = True
             self._loop.call_soon(self._commit_now)
-        return done
+
+    def _comes_alone(self) -> bool:
+        """Tell whether writes come one after the other: no company is worth waiting for.
+
+        Nor is a writer acknowledged in the very moment of its call: one that never waits would
+        leave the loop no turn.
+        """
+        source = self._source
+        needs_peer = source is not None and source.phase not in ACKS_ALONE
+        return needs_peer and self._last_count == 1 and not self._unacked
 
     def poke(self) -> None:
         """Look again: a lock, the log space, the phase or the role changed."""
@@ -140,7 +169,7 @@ class Committer:
     def progressed(self) -> None:
         """Look again if a write waits: the machine moved on."""
         if self._queue:
-            self._wake.ring()
+            self._go_on(in_call=False)
 
     def acknowledge(self, lsn: int) -> None:
         """Resolve every write up to ``lsn``."""
@@ -156,6 +185,8 @@ class Committer:
         self.writes_total += len(acknowledged)
         self.written_bytes_total += size_bytes
         now_ns, meters = self._core.world.clock_ns(), self._core.meters
+        if not unacked:
+            self._round_ns = now_ns - self._built_ns
         meters.rate.add(now_ns, len(acknowledged), size_bytes)
         _measure(meters.write, now_ns, acknowledged)
 
@@ -194,6 +225,9 @@ class Committer:
         """Commit as `run` does, without a task's wake-up; leave to it what has to wait."""
         self._committing_soon = False
         core, source = self._core, self._source
+        if not core.commits_now:
+            self._wake.ring()
+            return
         if self._busy or source is None or core.source is not source or core.stopped:
             return  # `run` looks again before it waits
         try:
@@ -204,14 +238,17 @@ class Committer:
                 self._taken = batch
                 begun = self._begin()
                 if begun is not None:
-                    core.append_now([(begun.body, begun.extents)])
+                    core.append_now([begun.body])
                     self._end(begun)
         except SrError:
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (told below)
             # One of our own invariants broke: what memory says is worth nothing any more.
             core.fail(f"internal error: {error!r}")
-            raise
+            self._loop.call_exception_handler(
+                {"message": "a frame could not be committed", "exception": error}
+            )
+            return
         if self._queue:
             self._wake.ring()
 
@@ -258,7 +295,7 @@ class Committer:
     async def _commit(self) -> None:
         begun = self._begin()
         if begun is not None:
-            await self._core.append([(begun.body, begun.extents)])
+            await self._core.append([begun.body])
             self._end(begun)
 
     def _begin(self) -> _Begun | None:
@@ -286,19 +323,21 @@ class Committer:
         body = pack_body(core.superblock.history[-1].epoch.number, first_lsn, records)
         source.handle(FrameBuilt(body.last_lsn))
         self._unacked.extend(batch)
+        self._last_count = len(batch)
         # The peer begins first: what else there is to do is done while it works.
         self._offer(body)
-        built_ns = core.world.clock_ns()
+        built_ns = self._built_ns = core.world.clock_ns()
         _measure(core.meters.queue, built_ns, batch)
         core.overlay.add_all(records)
-        return _Begun(source, body, extents_of(records), built_ns)
+        return _Begun(source, body, built_ns)
 
     def _end(self, begun: _Begun) -> None:
         """The own log holds the frame durably."""
         core, last_lsn = self._core, begun.body.last_lsn
         self.frames_total += 1
         now_ns = core.world.clock_ns()
-        core.meters.local_log.record(now_ns, now_ns - begun.built_ns, begun.body.record_count)
+        local_ns = self._local_ns = now_ns - begun.built_ns
+        core.meters.local_log.record(now_ns, local_ns, begun.body.record_count)
         if core.source is begun.source:
             self._carry_out(begun.source.handle(LogFlushed(last_lsn)))
         self._flushed()

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Final
 
 import attrs
@@ -31,7 +32,7 @@ from srshell.engine.core import Core
 from srshell.engine.dirty_map import BLOCK_BYTES
 from srshell.engine.looking import digest
 from srshell.engine.overlay import patch
-from srshell.engine.pieces import Piece, pieces
+from srshell.engine.pieces import LOOK_BYTES, LOOK_BYTES_MAX, Piece, pieces
 from srshell.engine.volume_set import Range
 from srshell.model.replica import CopyProgress, Flow
 from srshell.storage import StorageError
@@ -132,11 +133,12 @@ class Copier:
 
     async def _copy_volume(self, volume: int) -> None:
         """Send what is marked in one volume, by several readers; all of them end here."""
-        coming = pieces(self._core, volume, self._runs_max)
-        readers = [self._read_pieces(coming) for _ in range(_READERS)]
-        for result in await asyncio.gather(*readers, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
+        every = pieces(self._core, volume, self._runs_max, self._hole_bytes_max)
+        async with aclosing(every) as coming:
+            readers = [self._read_pieces(coming) for _ in range(_READERS)]
+            for result in await asyncio.gather(*readers, return_exceptions=True):
+                if isinstance(result, BaseException):
+                    raise result
 
     async def _read_pieces(self, coming: AsyncIterator[Piece]) -> None:
         while not self._stopped:
@@ -165,6 +167,9 @@ class Copier:
         if self._compare:
             return 0  # ranges are compared one by one
         return _BESIDE_WRITERS_RUNS if self._beside_writers else _RUNS_MAX
+
+    def _hole_bytes_max(self) -> int:
+        return LOOK_BYTES if self._beside_writers else LOOK_BYTES_MAX
 
     def _credit_bytes(self) -> int:
         limits = self._core.world.limits
@@ -254,8 +259,10 @@ class Copier:
         core = self._core
         records = core.overlay.covering(volume, offset, length, core.log.durable_lsn)
         if records or await self._holds_data(volume, offset, length):
-            for start in range(offset, offset + length, core.world.limits.extent_bytes):
-                size_bytes = min(core.world.limits.extent_bytes, offset + length - start)
+            # Of a large one the rest stays marked: writers wait for a part of it only.
+            end = offset + min(length, LOOK_BYTES)
+            for start in range(offset, end, core.world.limits.extent_bytes):
+                size_bytes = min(core.world.limits.extent_bytes, end - start)
                 await self._send_locked(Piece(volume, ((start, size_bytes),)))
             return
         try:

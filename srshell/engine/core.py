@@ -21,7 +21,7 @@ from srshell.codec.log_frame import FrameBody
 from srshell.engine.bell import Signal
 from srshell.engine.checksum_map import ChecksumMap
 from srshell.engine.dirty_map import DirtyMap
-from srshell.engine.log_file import Extents, LogFile
+from srshell.engine.log_file import LogFile
 from srshell.engine.meters import Meters, RateMeter
 from srshell.engine.overlay import Overlay
 from srshell.engine.recovery import SEGMENTS_MAX
@@ -205,26 +205,40 @@ class Core:
         self.alone_last_unix = self.world.wall_seconds()
         self.alone_first_unix = self.alone_first_unix or self.alone_last_unix
 
-    async def append(self, frames: Sequence[tuple[FrameBody, Extents]]) -> None:
+    @property
+    def commits_now(self) -> bool:
+        """Tell whether `append_now` may be used now: nothing has to be waited for."""
+        file, promptness = self.log.file, self.world.promptness
+        if promptness is None:
+            return file.at_once
+        return file.idle and promptness.allows(self)
+
+    async def append(self, frames: Sequence[FrameBody]) -> None:
         """Append frames and sync.  Raises SrError after failing the replica."""
+        if self.world.promptness is not None:
+            self.world.promptness.committed(self)
         try:
             await self.log.append(frames)
         except StorageError as error:
             raise self.fail(error) from error
         self.wake()
 
-    def append_now(self, frames: Sequence[tuple[FrameBody, Extents]]) -> None:
-        """Do what `append` does, without a wait: only if ``log.file.at_once``."""
+    def append_now(self, frames: Sequence[FrameBody]) -> None:
+        """Do what `append` does, without a wait: only if `commits_now`."""
+        clock_ns, promptness = self.world.clock_ns, self.world.promptness
+        begun_ns = clock_ns()
         try:
             self.log.append_now(frames)
         except StorageError as error:
             raise self.fail(error) from error
+        if promptness is not None:
+            promptness.committed(self, clock_ns() - begun_ns)
         self.wake()
 
     async def read_body(self, held: HeldFrame, epoch: int) -> FrameBody:
         """Read a durable frame back.  Raises SrError after failing the replica."""
         try:
-            return await self.log.read_body(held, epoch, len(held.extents))
+            return await self.log.read_body(held, epoch, held.record_count)
         except (StorageError, FormatError) as error:
             raise self.fail(error) from error
 

@@ -127,7 +127,7 @@ class Follow:
         self._core.wake()
 
     async def _read(self) -> None:
-        self.link.hear_by(self._hear)
+        self.link.hear_by(self._hear, self._told)
         try:
             while True:
                 message, payload = await self.link.receive()
@@ -151,11 +151,20 @@ class Follow:
         if self._taking:
             return False
         self._heard_at = self._loop.time()
+        self.intake.more_to_come = True
         try:
-            return self._take_now(message, payload)
+            taken = self._take_now(message, payload)
         except Exception as error:  # noqa: BLE001  (`_read` raises it)
             self._broke(error)
-        return True
+            return True
+        if not taken:
+            self._told()  # nothing that came before waits for it
+        return taken
+
+    def _told(self) -> None:
+        """Append the frames that came together."""
+        self.intake.more_to_come = False
+        self.intake.append_now()
 
     def _broke(self, error: Exception) -> None:
         """End the link as a task would that met this error."""

@@ -18,7 +18,6 @@ import attrs
 
 from srshell.codec.bitmap_page import page_count
 from srshell.codec.checksum_page import checksum_page_count
-from srshell.codec.errors import FormatError
 from srshell.codec.map_page import PAGE_BYTES
 from srshell.codec.superblock import (
     CLEARED,
@@ -26,9 +25,9 @@ from srshell.codec.superblock import (
     SLOT_COUNT,
     encode_superblock,
 )
-from srshell.engine.core import FAILURE_CHARACTERS_MAX
 from srshell.engine.dirty_map import DirtyMap
-from srshell.engine.recovery import SEGMENTS_MAX, new_segment
+from srshell.engine.recovery import new_segment
+from srshell.engine.room import check_room
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES, read_slots
 from srshell.engine.world import World
 from srshell.model.errors import SrError
@@ -38,19 +37,14 @@ from srshell.model.replica import (
     ReplicaData,
     ReplicaRole,
     ReplicaSpec,
-    Segment,
     Superblock,
     VolumeLayout,
 )
-from srshell.replication.reigns import HISTORY_LIMIT
 from srshell.storage import BlockFile, Write
 
 _ZERO_PIECE = bytes(1 << 20)
 _SLOT_OF_FIRST_GENERATION = 1
 _STARTS = tuple(slot * SLOT_BYTES for slot in range(SLOT_COUNT))
-_NUMBER_MAX = 2**63 - 1
-#: What all other fields together may grow by.
-_NUMBERS_BYTES = 512
 
 
 @attrs.frozen
@@ -120,7 +114,7 @@ async def format_log(spec: ReplicaSpec, world: World) -> None:
             # Half of an older superblock would stand beside this one.
             await wipe_log(file)
         superblock = _first_superblock(spec, layout, world)
-        _check_growth(superblock)
+        check_room(superblock)
         await _write_zeros(file, SUPERBLOCK_AREA_BYTES, spec.log_bytes)
         dirty = DirtyMap(spec.partnership, layout.volumes)
         if spec.role is ReplicaRole.PRIMARY:
@@ -133,25 +127,6 @@ async def format_log(spec: ReplicaSpec, world: World) -> None:
         await file.drop_cache(0, spec.log_bytes)
     finally:
         await file.close()
-
-
-def _check_growth(superblock: Superblock) -> None:
-    """Refuse a group whose superblock would not fit its slot one day, in a role change or a crash.
-
-    Raises SrError SR2016.
-    """
-    era = Era(Epoch(_NUMBER_MAX, _NUMBER_MAX, superblock.replica), _NUMBER_MAX)
-    segment = Segment(_NUMBER_MAX, _NUMBER_MAX, _NUMBER_MAX, 2**32 - 1)
-    grown = attrs.evolve(
-        superblock,
-        history=(era,) * HISTORY_LIMIT,
-        segments=(segment,) * SEGMENTS_MAX,
-        failure="\U0010ffff" * FAILURE_CHARACTERS_MAX + " " * _NUMBERS_BYTES,
-    )
-    try:
-        encode_superblock(grown)
-    except FormatError as error:
-        raise SrError.make("SR2016", facts=str(error), group=superblock.group) from None
 
 
 async def wipe_log(file: BlockFile) -> None:

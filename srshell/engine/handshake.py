@@ -40,7 +40,6 @@ from srshell.codec.messages import (
     Verdict,
 )
 from srshell.engine.core import Core
-from srshell.engine.log_file import extents_of
 from srshell.engine.rejoining import Incompatible, Parts, Split, rejoin_source
 from srshell.engine.sender import epoch_at
 from srshell.engine.standing import divergence, standing
@@ -209,7 +208,7 @@ class Handshake:
                 raise LinkClosed("no room for the pulled records")
             for record in records:
                 core.overlay.add(record)
-            await core.append([(body, extents_of(records))])
+            await core.append([body])
         if core.source is not None:
             core.source.adopt_tail(core.log.durable_lsn)
 

@@ -4,8 +4,8 @@ Always true:
 
 (1) Frames are appended in the order in which they came, as many as there are with one sync.
 (2) A record is in the overlay before it is in the log; ``written`` is called after the sync.
-(3) A log that works at once is written in the moment after the frames came, without a task's
-    wake-up; whatever has to wait is left to `run`.
+(3) Where the loop commits, the log is written as soon as everything is here that came with a
+    frame, without a task's wake-up; whatever has to wait is left to `run`.
 (4) Every frame that was put is durable when `run` returns, as far as the log had room.
 """
 
@@ -19,13 +19,11 @@ from srshell.codec.log_frame import FrameBody, Record
 from srshell.engine.applier import Applier
 from srshell.engine.bell import Bell
 from srshell.engine.core import Core
-from srshell.engine.log_file import Extents, extents_of
 from srshell.transport.link import Link, LinkClosed
 
 _APPEND_BYTES = 4 << 20
 
 Arrived = tuple[FrameBody, tuple[Record, ...]]
-Frames = list[tuple[FrameBody, Extents]]
 
 
 class Intake:
@@ -50,8 +48,10 @@ class Intake:
         self._broke = broke
         self._loop = asyncio.get_running_loop()
         self._arrived = Bell()
-        #: Whether `run` is writing, and whether `_append_now` will be called.
+        #: Whether `run` is writing, and whether `append_now` will be called.
         self._appending = self._appending_soon = False
+        #: Whether more may have come in this moment: `append_now` will be called.
+        self.more_to_come = False
         self.frames: deque[Arrived] = deque()
         self.bytes_waiting = 0
 
@@ -61,12 +61,13 @@ class Intake:
         if self.bytes_waiting > self._core.ring.ring_bytes:
             raise LinkClosed("the peer sends more than the log holds")  # it would wait for ever
         self.frames.append((body, records))
-        if not self._core.log.file.at_once:
-            self._arrived.ring()
-        elif not self._appending_soon:
-            # Once everything that comes in this moment is here.
+        if self.more_to_come or self._appending_soon:
+            return
+        if self._core.commits_now:
             self._appending_soon = True
-            self._loop.call_soon(self._append_now)
+            self._loop.call_soon(self.append_now)
+        else:
+            self._arrived.ring()
 
     def wake(self) -> None:
         """Let `run` see that the link closed."""
@@ -86,10 +87,16 @@ class Intake:
             self.bytes_waiting -= size_bytes
         self._core.wake()
 
-    def _append_now(self) -> None:
+    def append_now(self) -> None:
+        """Append what came, or let `run` do it where something has to be waited for."""
         self._appending_soon = False
+        if not self.frames or self._appending:
+            return
+        if not self._core.commits_now:
+            self._arrived.ring()
+            return
         try:
-            while self.frames and not self._appending:
+            while self.frames:
                 batch, size_bytes = self._next_batch()
                 if not self._fits(batch):
                     self.frames.extendleft(reversed(batch))
@@ -135,19 +142,19 @@ class Intake:
         await self._core.append(frames)
         self._end(begun_ns, frames)
 
-    def _begin(self, batch: list[Arrived]) -> tuple[int, Frames]:
+    def _begin(self, batch: list[Arrived]) -> tuple[int, list[FrameBody]]:
         """Let readers find the records, and return when and what is to be appended."""
         core = self._core
         for _, records in batch:
             core.overlay.add_all(records)
-        return core.world.clock_ns(), [(body, extents_of(records)) for body, records in batch]
+        return core.world.clock_ns(), [body for body, _ in batch]
 
-    def _end(self, begun_ns: int, frames: Frames) -> None:
+    def _end(self, begun_ns: int, frames: list[FrameBody]) -> None:
         core = self._core
         now_ns = core.world.clock_ns()
-        self._written(frames[-1][0].last_lsn)  # first: the primary waits for that
+        self._written(frames[-1].last_lsn)  # first: the primary waits for that
         count = size_bytes = 0
-        for body, _ in frames:
+        for body in frames:
             count += body.record_count
             size_bytes += body.body_bytes
         core.meters.local_log.record(now_ns, now_ns - begun_ns, count)

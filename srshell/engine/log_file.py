@@ -17,21 +17,14 @@ from srshell.codec.checksum import Buffer
 from srshell.codec.log_frame import (
     HEADER_BYTES,
     FrameBody,
-    Record,
     body_from_bytes,
     padding,
     stamp,
     wrap_marker,
 )
+from srshell.codec.log_table import table_of
 from srshell.replication.ring import HeldFrame, Placement, Ring
-from srshell.storage import BlockFile, Write
-
-Extents = tuple[tuple[int, int, int], ...]
-
-
-def extents_of(records: Sequence[Record]) -> Extents:
-    """Return (volume, offset, length) of each record, in bytes."""
-    return tuple((record.volume, record.offset, record.length) for record in records)
+from srshell.storage import BlockFile, Write, joined_writes
 
 
 class LogFile:
@@ -52,28 +45,28 @@ class LogFile:
         """Tell whether a frame of that size can be placed now."""
         return self.ring.has_room(total_bytes)
 
-    async def append(self, frames: Sequence[tuple[FrameBody, Extents]]) -> None:
+    async def append(self, frames: Sequence[FrameBody]) -> None:
         """Write and sync frames that follow the log's end, in one job.
 
         The caller made sure that there is room.  Raises StorageError; the log is then unusable.
         """
-        last_lsn = frames[-1][0].last_lsn
-        await self.file.write_at(self._laid_out(frames), sync=True)
+        last_lsn = frames[-1].last_lsn
+        await self.file.write_through(self._laid_out(frames))
         self.durable_lsn = last_lsn
 
-    def append_now(self, frames: Sequence[tuple[FrameBody, Extents]]) -> None:
-        """Do what `append` does, without a wait: only if ``file.at_once``."""
-        self.file.write_now(self._laid_out(frames), sync=True)
-        self.durable_lsn = frames[-1][0].last_lsn
+    def append_now(self, frames: Sequence[FrameBody]) -> None:
+        """Do what `append` does, without a wait: only if nobody else writes the file."""
+        self.file.write_through_now(self._laid_out(frames))
+        self.durable_lsn = frames[-1].last_lsn
 
-    def _laid_out(self, frames: Sequence[tuple[FrameBody, Extents]]) -> list[Write]:
+    def _laid_out(self, frames: Sequence[FrameBody]) -> list[Write]:
         """Give the frames their places and headers, and return what is to be written."""
         writes: list[Write] = []
-        for body, extents in frames:
-            self._lay_out(body, extents, writes)
-        return _joined(writes) if len(writes) > 1 else writes
+        for body in frames:
+            self._lay_out(body, writes)
+        return joined_writes(writes) if len(writes) > 1 else writes
 
-    def _lay_out(self, body: FrameBody, extents: Extents, writes: list[Write]) -> None:
+    def _lay_out(self, body: FrameBody, writes: list[Write]) -> None:
         placement = self.ring.place(body.total_bytes)
         assert placement is not None, (body.total_bytes, self.ring)
         if placement.wrap_bytes:
@@ -94,7 +87,7 @@ class LogFile:
             chain,
             body.body_crc,
             body.body_bytes,
-            extents,
+            table_of(body),
         )
         buffers: tuple[Buffer, ...] = (header, *body.buffers, padding(body))
         writes.append(Write(self.offset_of(placement.position), buffers))
@@ -122,17 +115,3 @@ class LogFile:
         start = self.offset_of(held.position) + HEADER_BYTES
         data = await self.file.read_at(start, held.payload_bytes)
         return body_from_bytes(epoch, held.first_lsn, record_count, data, held.crc)
-
-
-def _joined(writes: list[Write]) -> list[Write]:
-    """Join writes that touch, so that a batch of frames is one system call."""
-    joined: list[Write] = []
-    end = -1
-    for write in writes:
-        if write.offset == end:
-            joined[-1] = Write(joined[-1].offset, joined[-1].buffers + write.buffers)
-        else:
-            joined.append(write)
-            end = write.offset
-        end += sum(map(len, write.buffers))
-    return joined

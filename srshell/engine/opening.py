@@ -2,12 +2,16 @@
 
 Always true:
 
-(1) Log and volumes are locked, then synced, then read from the device, not from the cache;
-    nothing is written before all of it was verified.
-(2) The first write is one superblock: the new segment, and `unclean` for a primary.
+(1) Log and volumes are locked, then synced, then read from the device, not from the cache; the
+    volumes are, while the log is read.
+(2) Nothing is written before all was verified that the volumes may lack, and that they are there.
+(3) The first write is one superblock: the new segment, and `unclean` for a primary.
 """
 
 from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
 
 import attrs
 
@@ -23,14 +27,14 @@ from srshell.engine.recovery import (
     scan_log,
     with_segment,
 )
-from srshell.engine.superblock_file import SuperblockFile
+from srshell.engine.superblock_file import SuperblockFile, read_superblock
 from srshell.engine.volume_set import VolumeSet
 from srshell.engine.world import World
 from srshell.model.errors import SrError
 from srshell.model.replica import ReplicaData, ReplicaRole, Superblock
 from srshell.replication.destination import Destination
 from srshell.replication.source import Phase, Source
-from srshell.storage import BlockFile
+from srshell.storage import BlockFile, StorageError
 
 
 async def open_core(log_path: str, world: World, partnership: str = "", array: str = "") -> Core:
@@ -41,9 +45,10 @@ async def open_core(log_path: str, world: World, partnership: str = "", array: s
         # a failed sync of that process lost is clean in the cache, and is read from the device.
         await device.sync()
         await device.drop_cache(0, device.size())
-        log = await scan_log(device, unapplied=True)
-        _check_identity(log.superblock, log_path, partnership, array)
-        volumes = await VolumeSet.open(log.superblock.volumes, world.data_disk)
+        found = await read_superblock(device)
+        if found is not None:
+            _check_identity(found, log_path, partnership, array)
+        log, volumes = await _read_side_by_side(device, found, world)
     except BaseException:
         await device.close()
         raise
@@ -52,6 +57,21 @@ async def open_core(log_path: str, world: World, partnership: str = "", array: s
     except BaseException:
         await volumes.close()
         await device.close()
+        raise
+
+
+async def _read_side_by_side(
+    device: BlockFile, superblock: Superblock | None, world: World
+) -> tuple[RecoveredLog, VolumeSet]:
+    """Scan the log while the volumes are locked and synced; what the log lacks is told first."""
+    layouts = superblock.volumes if superblock is not None else ()
+    opening = asyncio.create_task(VolumeSet.open(layouts, world.data_disk))
+    try:
+        return await scan_log(device, unapplied=True), await opening
+    except BaseException:
+        opening.cancel()
+        with suppress(SrError, StorageError, asyncio.CancelledError):
+            await (await opening).close()
         raise
 
 
@@ -78,11 +98,9 @@ async def _assemble(device: BlockFile, volumes: VolumeSet, log: RecoveredLog, wo
     checksums = ChecksumMap(superblock.partnership, superblock.volumes, device)
     checksums.on_damage = damage.append
     overlay = Overlay()
-    for record in log.records:
-        if record.lsn > superblock.checkpoint_lsn:
-            overlay.add(record)
-            # Its block may hold it already or not: what it holds is known once it is applied again.
-            await checksums.forget(record.volume, record.offset, record.length)
+    overlay.add_all(log.records)
+    # A block may hold its records already or not: what it holds is known once they are applied.
+    await checksums.forget_all((one.volume, one.offset, one.length) for one in log.records)
     ring = recovered_ring(log, segment)
     core = Core(
         world=world,

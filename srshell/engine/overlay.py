@@ -7,12 +7,13 @@ Always true:
 (3) Readers see records up to the LSN that they name, and never a later one.
 (4) A record of more than `_WIDE_BLOCKS` blocks is held once, not once for each block: what it
     costs does not grow with its length.
+(5) Until somebody looks for a place, there is no index, for most records are applied without that.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from srshell.codec.log_frame import Record, RecordKind
 
@@ -31,6 +32,8 @@ class Overlay:
         """Begin empty."""
         self._blocks: dict[int, list[Record]] = {}
         self._wide: list[Record] = []
+        #: Whether the records stand in the two above.
+        self._is_indexed = False
         self.records: deque[Record] = deque()
         self.payload_bytes = 0
 
@@ -43,12 +46,16 @@ class Overlay:
         """Add the record with the next LSN."""
         self.add_all((record,))
 
-    def add_all(self, records: Iterable[Record]) -> None:
+    def add_all(self, records: Sequence[Record]) -> None:
         """Add the records with the next LSNs."""
+        self.records.extend(records)
+        self.payload_bytes += sum([len(record.payload) for record in records])
+        if self._is_indexed:
+            self._index(records)
+
+    def _index(self, records: Iterable[Record]) -> None:
         blocks = self._blocks
         for record in records:
-            self.records.append(record)
-            self.payload_bytes += len(record.payload)
             keys = _keys(record)
             if keys is None:
                 self._wide.append(record)
@@ -63,6 +70,8 @@ class Overlay:
         """Drop the oldest records: the volume holds them."""
         for _ in range(count):
             self._forget(self.records.popleft(), 0)
+        if not self.records:
+            self._is_indexed = False
 
     def remove_newest(self) -> None:
         """Drop the newest record: the log was cut before it."""
@@ -71,6 +80,8 @@ class Overlay:
     def _forget(self, record: Record, end: int) -> None:
         """Take it out of the index; it is the first (0) or the last (-1) wherever it stands."""
         self.payload_bytes -= len(record.payload)
+        if not self._is_indexed:
+            return
         keys = _keys(record)
         if keys is None:
             self._wide.pop(end)
@@ -90,6 +101,9 @@ class Overlay:
         first, last = offset // BLOCK_BYTES, (offset + length - 1) // BLOCK_BYTES
         if last - first > len(self.records):
             return _touching(self.records, volume, offset, length, through_lsn)
+        if not self._is_indexed:
+            self._index(self.records)
+            self._is_indexed = True
         base = volume << _VOLUME_SHIFT
         if first == last and not self._wide:
             pieces = self._blocks.get(base + first)

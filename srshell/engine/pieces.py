@@ -9,7 +9,8 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from itertools import islice
 from typing import Final
 
@@ -20,8 +21,10 @@ from srshell.engine.dirty_map import BLOCK_BYTES
 from srshell.engine.volume_set import Range
 from srshell.storage import StorageError
 
-#: How much is looked at for holes at once.
-_HOLE_BYTES: Final = 64 << 20
+#: How much is looked at for holes at once: more behind each hole, up to what is asked for.
+LOOK_BYTES: Final = 64 << 20
+LOOK_BYTES_MAX: Final = 512 << 20
+_LOOK_GROWTH: Final = 4
 #: Runs of at most this share of an extent go together with others.
 _SHORT_SHARE: Final = 8
 
@@ -40,8 +43,14 @@ class Piece:
         return sum(length for _, length in self.ranges)
 
 
-async def pieces(core: Core, volume: int, runs_max: Callable[[], int]) -> AsyncIterator[Piece]:
-    """Yield what is marked, ascending; of short runs at most ``runs_max()`` together."""
+async def pieces(
+    core: Core, volume: int, runs_max: Callable[[], int], hole_bytes_max: Callable[[], int]
+) -> AsyncGenerator[Piece, None]:
+    """Yield what is marked, ascending; of short runs at most ``runs_max()`` together.
+
+    Who stops early closes it.
+    """
+    look_bytes = LOOK_BYTES
     size_bytes = core.volumes.layouts[volume].size_bytes
     short_bytes = max(BLOCK_BYTES, core.world.limits.extent_bytes // _SHORT_SHARE)
     position = 0
@@ -52,13 +61,18 @@ async def pieces(core: Core, volume: int, runs_max: Callable[[], int]) -> AsyncI
             position = -(-(offset + length) // BLOCK_BYTES)
             yield Piece(volume, tuple(ranges))
             continue
-        run = next(core.dirty.runs(volume, position, _HOLE_BYTES // BLOCK_BYTES), None)
+        look_bytes = min(look_bytes, hole_bytes_max())
+        run = next(core.dirty.runs(volume, position, look_bytes // BLOCK_BYTES), None)
         if run is None:
             return
         position = run[0] + run[1]
-        offset = run[0] * BLOCK_BYTES
-        async for piece in _split(core, volume, offset, min(position * BLOCK_BYTES, size_bytes)):
-            yield piece
+        offset, end = run[0] * BLOCK_BYTES, min(position * BLOCK_BYTES, size_bytes)
+        holes_bytes = 0
+        async with aclosing(_split(core, volume, offset, end)) as parts:
+            async for piece in parts:
+                holes_bytes += piece.length if piece.hole else 0
+                yield piece
+        look_bytes = _LOOK_GROWTH * look_bytes if holes_bytes == end - offset else LOOK_BYTES
 
 
 def _short_runs(
@@ -79,7 +93,7 @@ def _short_runs(
     return ranges
 
 
-async def _split(core: Core, volume: int, offset: int, end: int) -> AsyncIterator[Piece]:
+async def _split(core: Core, volume: int, offset: int, end: int) -> AsyncGenerator[Piece, None]:
     """Yield a long run as extents of data and as holes."""
     limit_bytes = core.world.limits.extent_bytes
     try:

@@ -11,10 +11,13 @@ Always true:
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections import deque
 
 import attrs
 
+from srshell.codec.checksum import Buffer
 from srshell.codec.log_frame import Record
 from srshell.engine.superblock_file import read_superblock
 from srshell.model.errors import SrError
@@ -24,7 +27,9 @@ from srshell.replication.scan import Ending, LogScan
 from srshell.storage import BlockFile, Disk
 
 SEGMENTS_MAX = 32
-_READ_BYTES = 1 << 20
+_READ_BYTES_MIN = 64 << 10
+_READ_BYTES_MAX = 4 << 20
+_AHEAD = 2
 
 
 @attrs.frozen
@@ -59,8 +64,8 @@ async def read_log(log_path: str, disk: Disk) -> RecoveredLog:
 async def scan_log(file: BlockFile, *, unapplied: bool = False) -> RecoveredLog:
     """Read superblock and log of an open log volume.  Raises SrError SR9210-SR9212.
 
-    ``unapplied``: keep only the records that the volumes may lack, in memory; the log may be larger
-    than that.
+    ``unapplied``: read and keep only the records that the volumes may lack; the log may be larger
+    than memory.
     """
     superblock = await read_superblock(file)
     if superblock is None:
@@ -71,8 +76,11 @@ async def scan_log(file: BlockFile, *, unapplied: bool = False) -> RecoveredLog:
     _check_length(file, superblock)
     scan = LogScan(superblock, superblock.checkpoint_lsn if unapplied else 0)
     reader = _Reader(file, superblock)
-    while scan.wanted is not None:
-        scan.feed(await reader.read(scan.wanted.offset, scan.wanted.length))
+    try:
+        while scan.wanted is not None:
+            scan.feed(await reader.read(scan.wanted.offset, scan.wanted.length))
+    finally:
+        await reader.close()
     if scan.ending is Ending.DAMAGE:
         facts = f"{file.path}: LSN {scan.next_lsn} was durable once and cannot be read"
         raise SrError.make("SR9211", facts=facts, group=superblock.group, array=superblock.array)
@@ -95,22 +103,67 @@ def _check_length(file: BlockFile, superblock: Superblock) -> None:
 
 
 class _Reader:
-    """Reads the ring in large pieces: a scan asks for many small ones that follow each other."""
+    """Reads the ring in pieces: a scan asks for many small ones that follow each other.
+
+    Pieces that follow each other grow, and the next one is read while this one is looked at.  A
+    scan that leaves payloads out leaps, and what it leaps over is not read.
+    """
 
     def __init__(self, file: BlockFile, superblock: Superblock) -> None:
         self._file = file
         self._base = superblock.ring_offset
-        self._size_bytes = superblock.ring_bytes
-        self._start = 0
-        self._piece = b""
+        self._ring_bytes = superblock.ring_bytes
+        self._start = self._ring_bytes  # nothing is there yet
+        self._piece = memoryview(b"")
+        self._size_bytes = _READ_BYTES_MIN  # of the next piece
+        #: The pieces behind the present one, while they are read, and where the next one begins.
+        self._ahead: deque[asyncio.Task[bytes]] = deque()
+        self._ahead_start = 0
 
-    async def read(self, offset: int, length: int) -> bytes:
-        skip = offset - self._start
-        if skip < 0 or skip + length > len(self._piece):
-            size_bytes = min(max(length, _READ_BYTES), self._size_bytes - offset)
-            self._piece = await self._file.read_at(self._base + offset, size_bytes)
-            self._start, skip = offset, 0
-        return self._piece[skip : skip + length]
+    async def read(self, offset: int, length: int) -> Buffer:
+        """Return bytes of the ring, which does not wrap here.  Raises StorageError."""
+        leap_bytes = offset - self._start - len(self._piece)
+        if offset < self._start or leap_bytes > self._size_bytes:
+            await self.close()
+            self._size_bytes = _READ_BYTES_MIN
+            self._piece = memoryview(await self._fetch(offset, max(length, _READ_BYTES_MIN)))
+            self._start, self._ahead_start = offset, offset + len(self._piece)
+        parts: list[memoryview] = []
+        while length:
+            skip = offset - self._start
+            part = self._piece[skip : skip + length]
+            if part:
+                parts.append(part)
+                offset += len(part)
+                length -= len(part)
+            if length:
+                await self._go_on()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _go_on(self) -> None:
+        """Take the next piece.
+
+        Two are asked for: the thread that reads goes on with the other one by itself, for it cannot
+        begin anything while this one is looked at.
+        """
+        while len(self._ahead) < _AHEAD and self._ahead_start < self._ring_bytes:
+            length = min(self._size_bytes, self._ring_bytes - self._ahead_start)
+            self._ahead.append(asyncio.create_task(self._fetch(self._ahead_start, length)))
+            self._ahead_start += length
+            self._size_bytes = min(2 * self._size_bytes, _READ_BYTES_MAX)
+        start = self._start + len(self._piece)
+        self._piece = memoryview(await self._ahead.popleft())
+        self._start = start
+
+    async def _fetch(self, offset: int, length: int) -> bytes:
+        length = min(length, self._ring_bytes - offset)
+        return await self._file.read_at(self._base + offset, length)
+
+    async def close(self) -> None:
+        """Wait for what is being read; nobody needs it."""
+        ahead = tuple(self._ahead)
+        self._ahead.clear()
+        await asyncio.gather(*ahead, return_exceptions=True)
 
 
 def recovered_ring(log: RecoveredLog, segment: Segment) -> Ring:

@@ -117,7 +117,7 @@ class Sender:
         core = self._core
         epoch = epoch_at(core.superblock.history, held.first_lsn)
         try:
-            body = await core.log.read_body(held, epoch, len(held.extents))
+            body = await core.log.read_body(held, epoch, held.record_count)
         except (StorageError, FormatError) as error:
             raise core.fail(error) from error
         if held.first_lsn == self.next_lsn:  # `offer` may not have overtaken: it sends in order too

@@ -9,16 +9,18 @@ Always true:
 (3) A block is mended only from the side that is proven right, is looked at once more afterwards,
     and counts as repaired only if it is right then.
 (4) A verification may end at any extent and go on from there, in another process too.
+(5) Behind it both sides have recorded every block that they hold alike, also beside blocks that
+    are wrong: what rots later can be proven.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING
 
 from srshell.codec.checksum import crc32
-from srshell.codec.checksum_page import BLOCK_BYTES, CHECKSUM_BYTES, block_checksum
+from srshell.codec.checksum_page import BLOCK_BYTES, CHECKSUM_BYTES, UNKNOWN, block_checksum
 from srshell.codec.verify_messages import (
     Agreed,
     Digest,
@@ -128,14 +130,15 @@ class _Verifier:
 
     async def _extent(self, volume: int, offset: int, length: int) -> None:
         ours, theirs = await self._looks(volume, offset, length)
-        suspects = self._suspects(ours, theirs)
-        if suspects:
-            first, last = suspects[0], suspects[-1]
-            start = offset + first * BLOCK_BYTES
-            end = min(offset + (last + 1) * BLOCK_BYTES, offset + length)
-            await self._locked(volume, start, end - start)
-        elif not (ours.knows_all and theirs.knows_all):
-            await self._locked(volume, offset, length)
+        seen = set(self._suspects(ours, theirs))
+        if seen:
+            span = range(min(seen), max(seen) + 1)
+            if not await self._locked(*_part(volume, offset, length, span)):
+                seen.update(span)
+        # Each run is looked at again under a lock of its own: nobody waits for the whole extent,
+        # and what was learnt is what nobody wrote over since.
+        for run in _unknown_runs(ours, theirs, seen):
+            await self._locked(*_part(volume, offset, length, run))
         self._result.blocks_compared += -(-length // BLOCK_BYTES)
 
     async def _looks(self, volume: int, offset: int, length: int) -> tuple[Look, Look]:
@@ -169,8 +172,11 @@ class _Verifier:
         # Other bytes with the same checksums: every block is asked for by itself.
         return suspects or list(blocks)
 
-    async def _locked(self, volume: int, offset: int, length: int) -> None:
-        """Look again while nothing is written there, and believe what is seen."""
+    async def _locked(self, volume: int, offset: int, length: int) -> bool:
+        """Look again while nothing is written there, and believe what is seen.
+
+        Returns whether a block is suspicious still; if none is, all of them are recorded now.
+        """
         committer = self._replica.committer
         lock = (volume, offset, length)
         committer.locked.append(lock)
@@ -186,6 +192,7 @@ class _Verifier:
                     await self._block(volume, start, min(BLOCK_BYTES, offset + length - start))
             else:
                 await self._judge(ours, theirs, length)
+            return bool(suspects)
         finally:
             committer.locked.remove(lock)
             committer.poke()
@@ -302,6 +309,33 @@ class _Verifier:
         answer = await self._lead.ask(LogDigest(first_lsn, mend_theirs), "log")
         assert isinstance(answer, LogDigestReply)
         return await inspect(self._core, first_lsn), answer
+
+
+def _part(volume: int, offset: int, length: int, blocks: range) -> tuple[int, int, int]:
+    """Return volume, offset and length of some blocks of an extent."""
+    end = min(offset + length, offset + blocks.stop * BLOCK_BYTES)
+    start = offset + blocks.start * BLOCK_BYTES
+    return volume, start, end - start
+
+
+def _unknown_runs(ours: Look, theirs: Look, seen: Container[int]) -> list[range]:
+    """Return runs of blocks, from one that a side could learn to the last such one before ``seen``.
+
+    So each run is as long as it can be, and holds no block that was looked at under a lock.
+    """
+    sides = [look for look in (ours, theirs) if not look.knows_all]
+    runs: list[range] = []
+    broken = True
+    for index in range(len(ours.checksums) if sides else 0):
+        if index in seen:
+            broken = True
+        elif any(look.recorded[index] == UNKNOWN for look in sides):
+            if broken:
+                runs.append(range(index, index + 1))
+            else:
+                runs[-1] = range(runs[-1].start, index + 1)
+            broken = False
+    return runs
 
 
 def _their_look(answer: DigestReply, volume: int, offset: int, blocks: int) -> Look:

@@ -19,6 +19,9 @@ from srshell.model.errors import SrError
 from srshell.replication.source import Phase
 from srshell.storage import StorageError
 
+#: A write that comes in one of these is taken, be it that it waits.
+_WRITABLE = frozenset(Phase) - {Phase.READ_ONLY, Phase.REFUSING}
+
 
 class VolumeAccess:
     """What clients do with the volumes of one replica; ranges in bytes."""
@@ -96,6 +99,8 @@ class VolumeAccess:
         core.check_usable()
         if core.source is None or core.source.phase is Phase.READ_ONLY:
             raise SrError.make("SR9224", volume=volume, reason=self.refusal())
+        if core.world.promptness is not None:
+            core.world.promptness.read()
         return index
 
     def place(self, volume: str, offset: int, length: int) -> int:
@@ -117,7 +122,12 @@ class VolumeAccess:
         return self._committer().submit(kind, index, offset, len(payload), payload)
 
     def _check_writable(self) -> None:
-        self._core.check_usable()
+        core = self._core
+        source = core.source
+        writable = source is not None and source.phase in _WRITABLE
+        if writable and not core.stopped and not core.superblock.torn_down:
+            return
+        core.check_usable()
         refusal = self.refusal()
         if refusal:
             raise SrError.make("SR9224", volume=self._core.superblock.group, reason=refusal)

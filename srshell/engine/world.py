@@ -29,6 +29,7 @@ class Limits:
     reconnect_seconds_max: float = 2.0
     commit_notice_seconds: float = 0.01
     linger_seconds: float = 0.2  # for so long committed records wait to be applied with others
+    linger_bytes: int = 8 << 20  # so many of them wait no more
     checkpoint_seconds: float = 1.0
     seal_seconds: float = 60.0
     handshake_seconds: float = 30.0
@@ -52,6 +53,19 @@ class Pace(Protocol):
         """The copy has ended: whoever waits goes on."""
 
 
+class Promptness(Protocol):
+    """Says where the commits of a site's replicas are made: by the event loop, or by a thread."""
+
+    def allows(self, who: object) -> bool:
+        """Tell whether the loop may make the next commit of this replica."""
+
+    def committed(self, who: object, in_loop_ns: int = 0) -> None:
+        """Note a commit, and how long the loop was at it; 0: a thread was."""
+
+    def read(self) -> None:
+        """Note that a client read."""
+
+
 @attrs.frozen
 class World:
     """What a replica stands on.
@@ -68,3 +82,4 @@ class World:
     randomness: random.Random = attrs.field(factory=random.SystemRandom)
     limits: Limits = Limits()
     pace: Pace | None = None  # of this replica's copies; None: as fast as it goes
+    promptness: Promptness | None = None  # None: commits are made where the log's disk makes them

@@ -48,6 +48,14 @@ class DeviceError(Exception):
         self.message = message
 
 
+class DeviceGone(DeviceError):
+    """The device was not used, and is served here no longer: the client is cut off unanswered.
+
+    One that comes again sends its request again, to whoever serves by then; an answer, whatever its
+    number, would be passed on as an error of the disk.
+    """
+
+
 @runtime_checkable
 class ReportsDirty(Protocol):
     """A device that knows what another copy of it lacks."""

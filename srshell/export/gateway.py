@@ -38,6 +38,7 @@ from srshell.export.nbd_options import (
     encode_only,
     option_reply,
 )
+from srshell.model.errors import SrError
 
 _log: Final = logging.getLogger(__name__)
 
@@ -93,15 +94,18 @@ class Gateway:
 
         Raises:
             NotPassedOn: the site cannot be reached, or what came is not NBD.
+            SrError: nobody serves the export now.
         """
-        site, target = await self._connect()
         try:
-            client.writer.write(await _exactly(site.reader, len(GREETING)))
-            flags = await _exactly(client.reader, CLIENT_FLAGS.size)
-            await _introduce(site, flags, target)
-            await _splice(client, site)
+            site, target = await self._connect()
+            try:
+                client.writer.write(await _exactly(site.reader, len(GREETING)))
+                flags = await _exactly(client.reader, CLIENT_FLAGS.size)
+                await _introduce(site, flags, target)
+                await _splice(client, site)
+            finally:
+                site.writer.close()
         finally:
-            site.writer.close()
             client.writer.close()
 
     async def _accept(self, listener: socket.socket) -> None:
@@ -125,7 +129,13 @@ class Gateway:
                 await self.pass_on(await stream_of(connection))
             else:
                 await self._serve_tls(connection, self._tls)
-        except (NotPassedOn, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except (
+            NotPassedOn,
+            SrError,
+            OSError,
+            TimeoutError,
+            asyncio.IncompleteReadError,
+        ) as error:
             _log.info("a client is not passed on: %s", error)
         finally:
             connection.close()

@@ -21,7 +21,14 @@ from typing import Any, Final, cast
 import attrs
 
 from srshell.codec.checksum import Buffer
-from srshell.export.device import BlockDevice, DeviceError, ExplainsErrors, Range, ReportsDirty
+from srshell.export.device import (
+    BlockDevice,
+    DeviceError,
+    DeviceGone,
+    ExplainsErrors,
+    Range,
+    ReportsDirty,
+)
 from srshell.export.nbd_handshake import Agreement, Exports
 from srshell.export.nbd_numbers import Command, CommandFlag, NbdError, error_from_errno_name
 from srshell.export.nbd_protocol import NbdConnection, Phase
@@ -246,6 +253,10 @@ class NbdSession(asyncio.BufferedProtocol):
     def _fail(self, request: Request, error: BaseException) -> None:
         if isinstance(self._device, ExplainsErrors):
             error = self._device.explain(error) or error
+        if isinstance(error, DeviceGone) and self._transport is not None:
+            # What was answered before leaves; this answer does not.
+            self._send()
+            self._close()
         if isinstance(error, DeviceError):
             code, text = error_from_errno_name(error.errno_name), error.message
         else:

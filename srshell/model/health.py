@@ -103,7 +103,8 @@ def _state_reasons(
     if not known.site_up:
         yield HealthReason("site-down", "the site process does not answer")
     elif state is _S.ERROR:
-        yield HealthReason("failed", (report.failure if report else "") or "the side has failed")
+        text = (report.failure if report else "") or known.trouble or "the side has failed"
+        yield HealthReason("failed", text)
     if state in {_S.WAITING_FOR_DESTINATION, _S.WAITING_FOR_SOURCE} and report is not None:
         yield from _waiting_reasons(state, report)
     simple = {

@@ -17,10 +17,14 @@ Always true:
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import attrs
 
 from srshell.model.meters import Legs, Rates
+
+#: Data volumes of a group: as many always fit its superblock if they lie in one directory.
+VOLUMES_MAX: Final = 64
 
 
 class ReplicaRole(StrEnum):

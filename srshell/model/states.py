@@ -210,6 +210,8 @@ class Surroundings:
 
     #: The site process answers.
     site_up: bool = True
+    #: Why the site could not open the replica; empty when it did.
+    trouble: str = ""
     #: The roles changed, and the two sides have not been in sync since.
     failed_over: bool = False
     #: The other side has left the partnership.
@@ -236,12 +238,12 @@ def derive_state(
     """The article's word for one side of a group.
 
     Args:
-        report: what its replica says; None for a group that is not enabled.
+        report: what its replica says; None for a group that is not enabled, or could not be opened.
         around: what the fabric knows besides.
     """
     known = around or Surroundings()
     if report is None:
-        return _S.DISABLED if known.site_up else _S.ERROR
+        return _S.DISABLED if known.site_up and not known.trouble else _S.ERROR
     if report.torn_down:
         return _S.TORN_DOWN_HERE
     if not known.site_up or report.data is ReplicaData.FAILED:

@@ -12,9 +12,12 @@ Always true:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 import attrs
 import msgspec
+
+from srshell.codec.log_table import extents_in
 
 SECTOR_BYTES = 4096
 
@@ -29,7 +32,17 @@ class HeldFrame(msgspec.Struct, frozen=True, gc=False):
     chain: int  # its prev_crc
     crc: int  # its body_crc
     payload_bytes: int
-    extents: tuple[tuple[int, int, int], ...]  # volume, offset, length
+    table: bytes  # a row for each record
+
+    @property
+    def record_count(self) -> int:
+        """Return how many records it has."""
+        return self.last_lsn - self.first_lsn + 1
+
+    @property
+    def extents(self) -> Iterator[tuple[int, int, int]]:
+        """Give volume, offset and length in bytes of each record."""
+        return extents_in(self.table)
 
 
 class Placement(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,9 @@ Always true:
 (2) The log ends at the first frame that does not count.  It is a *tear* unless something proves
     that the missing frame was durable once; then it is *damage*, and nothing is shortened
     silently.
-(3) Proof is: the superblock names a later LSN as durable; a later segment begins after it; or a
+(3) Of frames whose records the volumes hold durably only the tables are read: they are needed for a
+    peer that lacks them, and verified when they are read for it.
+(4) Proof is: the superblock names a later LSN as durable; a later segment begins after it; or a
     frame further on, of the same salt, was written when the missing LSN was already durable.
 """
 
@@ -19,6 +21,7 @@ from enum import Enum
 
 import attrs
 
+from srshell.codec.checksum import Buffer
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import (
     HEADER_BYTES,
@@ -28,6 +31,7 @@ from srshell.codec.log_frame import (
     open_body,
     parse_header,
 )
+from srshell.codec.log_table import check_table, table_bytes
 from srshell.model.replica import Segment, Superblock
 from srshell.replication.ring import SECTOR_BYTES, HeldFrame
 
@@ -54,7 +58,7 @@ class LogScan:
     """One pass over the log that a superblock describes."""
 
     superblock: Superblock
-    #: Of records up to here only the extents are kept: the volumes hold them already.
+    #: Of records up to here only the extents are read and kept: the volumes hold them already.
     records_after_lsn: int = 0
     frames: list[HeldFrame] = attrs.field(init=False, factory=list)
     records: list[Record] = attrs.field(init=False, factory=list)
@@ -89,7 +93,7 @@ class LogScan:
         """Return the last LSN that counts so far."""
         return self.next_lsn - 1
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: Buffer) -> None:
         """Take the bytes that were wanted; sets ``wanted`` or, at the end, ``ending``."""
         if self.ahead_bytes >= 0:
             self._look_ahead(data)
@@ -113,7 +117,7 @@ class LogScan:
         self.header = None
         self.wanted = Wanted(self._offset(), SECTOR_BYTES)
 
-    def _take_header(self, data: bytes) -> None:
+    def _take_header(self, data: Buffer) -> None:
         try:
             header = parse_header(data[:HEADER_BYTES])
         except FormatError:
@@ -132,33 +136,45 @@ class LogScan:
             self._advance(header)
         else:
             self.header = header
-            self.wanted = Wanted(self._offset() + HEADER_BYTES, header.body_bytes)
+            length = table_bytes(header) if self._knows(header) else header.body_bytes
+            self.wanted = Wanted(self._offset() + HEADER_BYTES, length)
 
-    def _take_body(self, header: FrameHeader, data: bytes) -> None:
+    def _knows(self, header: FrameHeader) -> bool:
+        """Tell whether the volumes hold all records of a frame."""
+        return header.last_lsn <= self.records_after_lsn
+
+    def _take_body(self, header: FrameHeader, data: Buffer) -> None:
         try:
-            _, records = open_body(
-                header.epoch, header.first_lsn, header.record_count, data, header.body_crc
-            )
+            if self._knows(header):
+                check_table(header, data)
+            else:
+                self._take_records(header, data)
         except FormatError:
             self.header = None
             self._stop()
             return
-        last_lsn = header.first_lsn + header.record_count - 1
         self.frames.append(
             HeldFrame(
                 header.first_lsn,
-                last_lsn,
+                header.last_lsn,
                 self.position,
                 header.total_bytes,
                 header.prev_crc,
                 header.body_crc,
                 header.body_bytes,
-                tuple((record.volume, record.offset, record.length) for record in records),
+                bytes(data[: table_bytes(header)]),
             )
         )
-        self.records.extend(record for record in records if record.lsn > self.records_after_lsn)
-        self.next_lsn = last_lsn + 1
+        self.next_lsn = header.next_lsn
         self._advance(header)
+
+    def _take_records(self, header: FrameHeader, data: Buffer) -> None:
+        """Keep the records that are wanted."""
+        _, records = open_body(
+            header.epoch, header.first_lsn, header.record_count, data, header.body_crc
+        )
+        skip = max(0, self.records_after_lsn + 1 - header.first_lsn)
+        self.records.extend(records[skip:])
 
     def _advance(self, header: FrameHeader) -> None:
         self.position += header.total_bytes
@@ -192,7 +208,7 @@ class LogScan:
     def _reach(self) -> int:
         return self.superblock.ring_bytes - (self.position - self.superblock.head_position)
 
-    def _look_ahead(self, data: bytes) -> None:
+    def _look_ahead(self, data: Buffer) -> None:
         for start in range(0, len(data), SECTOR_BYTES):
             if self._proves_damage(data[start : start + HEADER_BYTES]):
                 self._end(Ending.DAMAGE)
@@ -200,7 +216,7 @@ class LogScan:
         self.ahead_bytes -= len(data)
         self._want_ahead()
 
-    def _proves_damage(self, data: bytes) -> bool:
+    def _proves_damage(self, data: Buffer) -> bool:
         try:
             header = parse_header(data)
         except FormatError:

@@ -27,6 +27,7 @@ from srshell.simulation.network import SimNetwork
 from srshell.simulation.process import SimProcess
 from srshell.simulation.shape import SMALL_LIMITS, Shape
 from srshell.simulation.views import View
+from srshell.simulation.whims import whims
 from srshell.storage import DirectExecutor, Disk, StorageError
 from srshell.transport.link import Link
 
@@ -49,7 +50,7 @@ class Site:
         """Begin with an empty disk and no process."""
         self.name = name
         self.peer_name = NAMES[1 - NAMES.index(name)]
-        self.disk = SimDisk(cluster.loop, name, harsh=cluster.shape.harsh)
+        self.disk = SimDisk(cluster.loop, name, cluster.shape.harsh, cluster.shape.through)
         self.process: SimProcess | None = None
         self.replica: Replica | None = None
         #: Why the last `boot` failed, or the replica of a running process; empty when all is well.
@@ -207,9 +208,8 @@ class Site:
         except (SrError, StorageError) as error:
             if self._was_wiped(error):
                 self.torn = True
-                self.kill()
-                return False
-            self.trouble = f"{error} {getattr(error, 'facts', '')}"
+            else:
+                self.trouble = f"{error} {getattr(error, 'facts', '')}"
             self.kill()
             return False
         return True
@@ -236,6 +236,7 @@ class Site:
             clock_ns=lambda: int(cluster.loop.time() * 1e9),
             randomness=cluster.loop.random(f"site {self.name} {self.boots}"),
             limits=cluster.shape.engine_limits,
+            promptness=whims(cluster.loop, self.name, self.boots) if cluster.shape.fickle else None,
         )
 
     def wall_seconds(self) -> float:
@@ -243,8 +244,7 @@ class Site:
         return self._cluster.loop.wall_time() + self.clock_shift_seconds
 
     async def _open(self) -> Replica:
-        world = self._world()
-        replica = await Replica.open(self.log_path, world)
+        replica = await Replica.open(self.log_path, world := self._world())
         replica.subscribe(self._heard)
         self.replica = replica
         self.last = self.view

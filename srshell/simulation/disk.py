@@ -46,14 +46,17 @@ class _NameChange:
 class SimDisk:
     """`RawDisk` of one simulated machine."""
 
-    def __init__(self, loop: SimLoop, name: str, *, harsh: bool = False) -> None:
+    def __init__(
+        self, loop: SimLoop, name: str, harsh: bool = False, through: bool = False
+    ) -> None:
         """Begin empty.
 
         ``harsh`` decides each unsynced sector and name for itself at a power cut, and may leave
-        garbage in torn sectors.
+        garbage in torn sectors.  ``through``: files can be written durably in one call.
         """
         self.name = name
         self.harsh = harsh
+        self.through = through
         self.operations = 0
         self.before: Callable[[Operation], None] | None = None
         self.after: Callable[[Operation], None] | None = None

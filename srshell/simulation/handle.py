@@ -27,6 +27,8 @@ class HandleDisk(Protocol):
     life: int
     #: Silent faults touch only bytes from here on.
     silent_from_offset: int
+    #: Whether files can be written durably in one call.
+    through: bool
 
     def perform(
         self,
@@ -101,9 +103,18 @@ class SimHandle:
 
         return self._perform("write", offset, len(data), write)
 
+    def write_through(self, buffers: Sequence[Buffer], offset: int, length: int) -> bool:
+        """Write, and make durable what was written and nothing else; a crash may come between."""
+        if not self.disk.through or self.pwritev(buffers, offset) < length:
+            return False
+        self._sync(lambda: self.image.sync_range(offset, length))
+        return True
+
     def datasync(self) -> None:
         """Make it durable, or lose it."""
+        self._sync(self.image.sync)
 
+    def _sync(self, make_durable: Callable[[], None]) -> None:
         def sync(kind: FaultKind | None) -> None:
             if kind in (FaultKind.EIO, FaultKind.ENOSPC):
                 self.image.lose_dirty()
@@ -111,7 +122,7 @@ class SimHandle:
             if kind is FaultKind.LIE:
                 self.image.sync_before(self.disk.silent_from_offset)
             else:
-                self.image.sync()
+                make_durable()
 
         self._perform("sync", 0, 0, sync)
 

@@ -101,6 +101,19 @@ class SimImage:
             ]
         self._dirty.clear()
 
+    def sync_range(self, offset: int, length: int) -> None:
+        """Make durable what was written to a range (bytes), and nothing else."""
+        start, end = offset // SECTOR_BYTES, -(-(offset + length) // SECTOR_BYTES)
+        others = [(first, min(last, start)) for first, last in self._dirty if first < start]
+        others += [(max(first, end), last) for first, last in self._dirty if last > end]
+        self._dirty = [
+            (max(first, start), min(last, end))
+            for first, last in self._dirty
+            if first < end and last > start
+        ]
+        self.sync()
+        self._dirty = others
+
     def sync_before(self, offset: int) -> None:
         """Make durable what lies before ``offset``, and lie about the rest."""
         edge = offset // SECTOR_BYTES

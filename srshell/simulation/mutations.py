@@ -48,10 +48,10 @@ def ack_without_the_peer() -> list[Change]:
 def log_without_sync() -> list[Change]:
     async def append(self: LogFile, frames: Any) -> None:  # noqa: ANN401
         writes: list[Write] = []
-        for body, extents in frames:
-            self._lay_out(body, extents, writes)
+        for body in frames:
+            self._lay_out(body, writes)
         await self.file.write_at(writes, sync=False)
-        self.durable_lsn = frames[-1][0].last_lsn
+        self.durable_lsn = frames[-1].last_lsn
 
     return [(LogFile, "append", append)]
 

@@ -141,7 +141,7 @@ class Oracle:
         late = thrown_away is not None and thrown_away.held(lsn, era)
         if not note.alone and not held and not late:
             self.fail(f"write {note.number} was acknowledged with LSN {lsn} in one log alone")
-        if not held and peer is not None and peer.superblock.role is ReplicaRole.PRIMARY:
+        if not held and peer is not None and peer.leads:
             self._lacks(site.peer_name, note)
 
     def unknown(self, notes: list[Note]) -> None:
@@ -174,6 +174,8 @@ class Oracle:
         for note in self._judge(f"read on {site.name}", volume, first, data, floors):
             if note.outcome is not Outcome.ACKNOWLEDGED and not note.seen:
                 note.seen, note.alone = True, alone
+                if alone and note.side == site.name and site.peer.view and site.peer.view.leads:
+                    self._lacks(site.peer_name, note)
 
     def _judge(
         self, what: str, volume: int, first: int, data: bytes, floors: list[int]
@@ -356,9 +358,7 @@ class Oracle:
         if view is None or replica is None or view.failed:
             return
         superblock = view.superblock
-        if superblock.data is not ReplicaData.CONSISTENT or superblock.yields:
-            return
-        if superblock.role is not ReplicaRole.SECONDARY:
+        if view.leads or superblock.yields or superblock.data is not ReplicaData.CONSISTENT:
             return
         for volume, size_bytes in enumerate(self._cluster.shape.volumes):
             data = self.contents(site, volume)

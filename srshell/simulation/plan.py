@@ -120,6 +120,7 @@ def draw_plan(seed: int) -> Plan:
     """Return the plan of a seed."""
     random = Random(f"{seed}/plan")
     duration_seconds = random.choice((1.5, 3.0, 4.0))
+    commits = Random(f"{seed}/direct").random()  # of its own: other draws stay as they were
     shape = Shape(
         volumes=random.choice(_VOLUMES),
         ring_bytes=random.choice((96, 128, 160, 320)) << 10,
@@ -128,8 +129,9 @@ def draw_plan(seed: int) -> Plan:
         harsh=random.random() < 0.5,
         used=random.random() < 0.3,
         checksums=random.random() < 0.8,
-        direct=Random(f"{seed}/direct").random()
-        < 0.25,  # of its own: other draws stay as they were
+        direct=commits < 0.25,
+        fickle=0.25 <= commits < 0.5,
+        through=Random(f"{seed}/through").random() < 0.5,
     )
     clients = random.choice((1, 2, 4, 8))
     habits = Habits(

@@ -52,6 +52,7 @@ SCENES: Final[dict[str, Scene]] = {
     "stopped short": Scene(disks.stopped_short, attrs.evolve(SMALL, harsh=True)),
     "back-pressure": Scene(writes.back_pressure, SUSPENDING),
     "torn writes": Scene(writes.torn_writes, SUSPENDING),
+    "promoted while written": Scene(writes.promoted_while_written, SUSPENDING),
     "under the copy": Scene(copies.under_the_copy, copies.LARGE, starts_by_itself=True),
     "dark copies": Scene(copies.dark_copies, attrs.evolve(SMALL, harsh=True)),
     "scattered copies": Scene(copies.scattered_copies, attrs.evolve(copies.LARGE, harsh=True)),
@@ -73,6 +74,7 @@ SCENES: Final[dict[str, Scene]] = {
     "promotion": Scene(roles.promotion),
     "told in the handshake": Scene(roles.told_in_the_handshake, SUSPENDING),
     "cut fence": Scene(roles.cut_fence, SUSPENDING),
+    "dark fence": Scene(roles.dark_fence, starts_by_itself=True),
     "slow return": Scene(roles.slow_return),
     "ghosts": Scene(roles.ghosts, SUSPENDING),
     "interrupted orders": Scene(roles.interrupted_orders),
@@ -93,10 +95,13 @@ SCENES: Final[dict[str, Scene]] = {
 }
 
 
-def run_scene(name: str) -> Mapping[str, int]:
-    """Play a scene; return how often it reached what.  Raises `Failure`."""
+def run_scene(name: str, chance: int = 0) -> Mapping[str, int]:
+    """Play a scene; return how often it reached what.  Raises `Failure`.
+
+    Another ``chance`` plays the same story with other delays of its disks and wires.
+    """
     scene = SCENES[name]
-    loop = SimLoop(f"scene {name}", events_max=_EVENTS_MAX)
+    loop = SimLoop(f"scene {name} {chance}" if chance else f"scene {name}", events_max=_EVENTS_MAX)
     loop.job_seconds = scene.job_seconds
     try:
         loop.run_until_complete(Stage(loop, scene).play())

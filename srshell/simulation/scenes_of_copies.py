@@ -38,8 +38,9 @@ async def into_a_hole(stage: Stage) -> None:
         await site.ask(stage.replica(site).start)
     link = replica.peer_link
     await stage.until(lambda: link.lead is not None and link.lead.copier is not None, "the copy")
-    for number in range(3):
+    for number in range(8):
         await stage.write(stage.a, 1500 + 16 * number)
+        await stage.pause(0.01)
     core = replica.core
     await stage.until(lambda: core.applied_lsn == core.log.durable_lsn, "the writes to be applied")
     await stage.in_step()

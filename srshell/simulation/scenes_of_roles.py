@@ -323,24 +323,47 @@ async def told_in_the_handshake(stage: Stage) -> None:
 
 
 async def cut_fence(stage: Stage) -> None:
-    """The link breaks when the peer has stored the fence and the primary has not heard of it."""
+    """The link breaks when the peer has stored the fence and the primary has not heard of it.
+
+    What the primary acknowledges then, the peer cannot know of, and may not exclude.
+    """
     await stage.in_step()
     await stage.order("suspend")
     await stage.write(stage.a, 0)
     network = stage.cluster.network
     network.set_delay("A", "B", 0.01, 0.011)
     network.set_delay("B", "A", 0.05, 0.051)
+    fenced = stage.loop.probes["wire: Fenced"]
     await stage.order("resume")
-    await stage.until(lambda: stage.phase(stage.a) is Phase.FENCING, "the fence")
-    superblocks = stage.replica(stage.b).core.superblocks
-    before = superblocks.current.generation
-    await stage.until(lambda: superblocks.current.generation > before, "the peer to store it")
+    await stage.until(lambda: stage.loop.probes["wire: Fenced"] > fenced, "the peer to store it")
+    if stage.phase(stage.a) is not Phase.FENCING:
+        stage.fail("the primary did not wait for the answer to its fence")
     stage.cut()
     await stage.until(lambda: stage.phase(stage.a) is Phase.ALONE, "the loss of the link")
-    await stage.write(stage.a, 8)
-    stage.oracle.check_evidence(stage.b)
+    if not await stage.write(stage.a, 8):
+        stage.fail("a fence that was cut short keeps a primary from going on alone")
+    if stage.oracle.check_evidence(stage.b):
+        stage.fail("the secondary excludes a loss while the primary acknowledges alone")
     stage.cluster.set_delay(*stage.cluster.delay_seconds)
     stage.join()
+    await stage.in_step()
+
+
+async def dark_fence(stage: Stage) -> None:
+    """The peer loses power as soon as the primary counts on it: it knows that it is consistent."""
+    await stage.boot(stage.a)
+    for number in range(4):
+        await stage.write(stage.a, 16 * number, 16)
+    await stage.boot(stage.b)
+    for site in (stage.a, stage.b):
+        await site.ask(stage.replica(site).start)
+    stage.b.disk.slow_seconds = (0.02, 0.03)
+    await stage.until(lambda: stage.phase(stage.a) is Phase.LIVE, "the end of the fence")
+    stage.b.power_cut()
+    stage.b.disk.slow_seconds = (0.0, 0.0)
+    await stage.boot(stage.b)
+    if stage.replica(stage.b).core.superblock.data is not ReplicaData.CONSISTENT:
+        stage.fail("the primary counts on a peer that its fence has not reached")
     await stage.in_step()
 
 

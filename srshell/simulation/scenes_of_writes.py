@@ -9,7 +9,7 @@ import asyncio
 from typing import Final
 
 from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT
-from srshell.model.replica import Flow
+from srshell.model.replica import Flow, ReplicaRole
 from srshell.simulation.scenes import Stage
 
 _SLOTS_BYTES: Final = SLOT_BYTES * SLOT_COUNT
@@ -23,6 +23,27 @@ async def everyday(stage: Stage) -> None:
         await stage.read(stage.a, number, 24)
         if number % 2:
             await stage.pause(0.06)
+
+
+async def promoted_while_written(stage: Stage) -> None:
+    """A side is promoted, on a slow disk, while the other one sends it frames; then both write."""
+    await stage.in_step()
+    for new in (stage.b, stage.a):
+        writing = asyncio.ensure_future(_write_to_who_leads(stage))
+        await stage.pause(0.004)
+        new.disk.slow_seconds = (0.0, 0.01)
+        await stage.promote(new)
+        new.disk.slow_seconds = (0.0, 0.0)
+        await writing
+        await stage.in_step()
+
+
+async def _write_to_who_leads(stage: Stage) -> None:
+    for place in range(60):
+        for site in (stage.a, stage.b):
+            if site.role is ReplicaRole.PRIMARY:
+                stage.begin(site, 5 * (place % 6))
+        await stage.pause(0.0007)
 
 
 async def silent_peer(stage: Stage) -> None:

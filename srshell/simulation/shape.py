@@ -52,6 +52,10 @@ class Shape:
     checksums: bool = True
     #: Whether writes of disks end where they are made, as with ``--commit direct``.
     direct: bool = False
+    #: Whether disks write commits durably in one call.
+    through: bool = False
+    #: Whether commits are made now here, now there, as with ``--commit auto``.
+    fickle: bool = False
 
     @property
     def engine_limits(self) -> Limits:

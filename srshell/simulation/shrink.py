@@ -77,6 +77,8 @@ def _simpler(plan: Plan) -> Iterator[Plan]:
         attrs.evolve(shape, used=False),
         attrs.evolve(shape, seeded=False),
         attrs.evolve(shape, direct=False),
+        attrs.evolve(shape, through=False),
+        attrs.evolve(shape, fickle=False),
     ):
         yield attrs.evolve(plan, shape=plainer)
     for calmer in (

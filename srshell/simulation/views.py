@@ -12,7 +12,7 @@ import attrs
 
 from srshell.engine.core import Core
 from srshell.engine.replica import Replica
-from srshell.model.replica import Era, Flow, LinkState, Superblock
+from srshell.model.replica import Era, Flow, LinkState, ReplicaRole, Superblock
 from srshell.replication.source import Phase, Source
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ class View:
     def of(cls, core: Core) -> View:
         """Return what a running replica has now."""
         return cls(core.superblock, core.log.durable_lsn, bool(core.failure))
+
+    @property
+    def leads(self) -> bool:
+        """Say whether it is primary by its own account: then it holds nothing of another reign."""
+        return self.superblock.role is ReplicaRole.PRIMARY
 
     def holds(self, lsn: int, era: Era | None) -> bool:
         """Say whether the record that got this LSN in this era is here."""

@@ -10,7 +10,8 @@ Always true:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from random import Random
 from typing import Final, Protocol, TypeAlias
@@ -24,7 +25,7 @@ from srshell.simulation.loop import SimLoop
 from srshell.simulation.process import ProcessKilled, SimProcess
 from srshell.transport.framing import MessageReader
 from srshell.transport.inbox import Inbox, Waiters
-from srshell.transport.link import Hear, LinkClosed, Received
+from srshell.transport.link import Hear, LinkClosed, Received, nothing
 from srshell.transport.stream_link import SEND_BYTES_MAX, SEND_HIGH_BYTES, SEND_LOW_BYTES
 
 CLOSED: Final = "the peer closed the link"
@@ -195,7 +196,7 @@ class SimLink:
         """Return a message that is here already."""
         return self.inbox.get_nowait()
 
-    def hear_by(self, hear: Hear) -> None:
+    def hear_by(self, hear: Hear, told: Callable[[], None] = nothing) -> None:
         """Tell ``hear``, in its own process; see `Link.hear_by`."""
         context, process, loop = copy_context(), self.process, self._network.loop
 
@@ -207,7 +208,16 @@ class SimLink:
             except ProcessKilled:
                 return True
 
-        self.inbox.hear = tell
+        def tell_end() -> None:
+            if process is not None and not process.alive:
+                return
+            if process is not None and loop.is_frozen(process):
+                loop.call_soon(told, context=context)
+                return
+            with suppress(ProcessKilled):
+                context.run(told)
+
+        self.inbox.hear, self.inbox.told = tell, tell_end
 
     def close(self) -> None:
         """Send what is under way, then close; see `Link.close`."""
@@ -236,7 +246,9 @@ class SimLink:
                 buffer[:count] = data[position : position + count]
                 self._reader.received(count)
                 position += count
+            self.inbox.came()
         except FormatError as error:
+            self.inbox.came()
             self.wire.push(_End(RESET))
             self.end(f"the peer sent what is no message ({error})")
 

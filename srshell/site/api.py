@@ -215,7 +215,7 @@ class SiteApi(Protocol):
         """Leave the partnership; the volumes are ordinary again, and their data stays.
 
         Returns the LSN at which the data stands; None if this was done before, or if the replica
-        had failed and what stands is not known.
+        had failed or was lost and what stands is not known: then its exports end, too.
         """
 
     async def replica(self, partnership: str) -> ReplicaReport:

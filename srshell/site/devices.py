@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import attrs
 
 from srshell.codec.checksum import Buffer
-from srshell.export.device import DeviceError, Range
+from srshell.export.device import DeviceError, DeviceGone, Range
 from srshell.model.errors import SrError
 from srshell.site.backing import with_holes
 from srshell.site.volumes import HostedVolume
@@ -87,8 +87,12 @@ class ExportedVolume:
         return self._volume.dirty_ranges(offset, length)
 
     def explain(self, error: BaseException) -> DeviceError | None:
-        """Tell clients by number and sentence what volumes raise."""
-        return _device_error(error) if isinstance(error, (SrError, StorageError)) else None
+        """Tell clients by number and sentence what volumes raise; not where they are to go."""
+        if not isinstance(error, (SrError, StorageError)):
+            return None
+        told = _device_error(error)
+        gone = not (self.read_only or self._volume.serves)
+        return DeviceGone(told.errno_name, told.message) if gone else told
 
 
 @attrs.define(eq=False)

@@ -104,9 +104,13 @@ class Exports:
         return self.describe(name)
 
     async def remove(self, name: str) -> None:
-        """Serve a volume no more; its clients are disconnected once they are answered."""
-        self.store.volume(name)
-        if name in self.names:
+        """Serve a volume no more; its clients are disconnected once they are answered.
+
+        One that was lost with its pool ends being remembered.
+        """
+        if name not in self.names:
+            self.store.volume(name)
+        else:
             await self._keep(tuple(other for other in self.names if other != name))
             self.journal.add("export", f"{name} is no longer exported")
         self._serving.pop(name, None)

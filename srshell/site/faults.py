@@ -34,6 +34,7 @@ from srshell.transport.link import (
     Listener,
     Network,
     Received,
+    nothing,
 )
 
 SLOW_DISK_SECONDS: Final = 0.1
@@ -129,9 +130,9 @@ class SlowLink:
         """Receive what is there."""
         return self._link.receive_nowait()
 
-    def hear_by(self, hear: Hear) -> None:
+    def hear_by(self, hear: Hear, told: Callable[[], None] = nothing) -> None:
         """Hear."""
-        self._link.hear_by(hear)
+        self._link.hear_by(hear, told)
 
     def close(self) -> None:
         """Send what is late, then close."""
@@ -191,6 +192,12 @@ class SlowHandle:
         """Write, late."""
         self._delay()
         return self._handle.pwritev(buffers, offset)
+
+    def write_through(self, buffers: Sequence[Buffer], offset: int, length: int) -> bool:
+        """Write and make durable, as late as a write and a sync are."""
+        self._delay()
+        self._delay()
+        return self._handle.write_through(buffers, offset, length)
 
     def datasync(self) -> None:
         """Sync, late."""

@@ -47,7 +47,6 @@ from srshell.site.rpc import DATA_BYTES_MAX
 from srshell.site.settings import SiteSettings
 from srshell.site.sharing import CopyVerbs, Sharing
 from srshell.site.store import Store
-from srshell.site.volumes import in_use
 from srshell.storage import LockFile, OsDisk, RawDisk, StorageError
 from srshell.transport import LinkRefused, Listener, Network, StreamNetwork
 
@@ -210,8 +209,7 @@ class Site(BranchVerbs, MeasureVerbs, CopyVerbs):
         self._check_open()
         if self._exports.clients(name):
             raise SrError.make("SR2014", volume=name, user="an NBD client", group=name)
-        if self._store.volume(name).partnership:
-            raise in_use(self._store.volume(name))
+        self._store.unused(name)
         await self._exports.remove(name)
         await self._store.delete_volume(name)
 
@@ -239,7 +237,14 @@ class Site(BranchVerbs, MeasureVerbs, CopyVerbs):
     async def dismantle_replica(self, partnership: str) -> int | None:
         """See `SiteApi.dismantle_replica`."""
         self._check_open()
-        return await self._replicas.dismantle(partnership)
+        volumes = self._store.volumes.values()
+        names = [volume.name for volume in volumes if volume.partnership == partnership]
+        lsn = await self._replicas.dismantle(partnership)
+        if lsn is None:
+            # What they hold is not known to be what was acknowledged: nobody gets it unasked.
+            for name in names:
+                await self._exports.remove(name)
+        return lsn
 
     async def replica(self, partnership: str) -> ReplicaReport:
         """See `SiteApi.replica`."""

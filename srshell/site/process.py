@@ -26,6 +26,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, NoReturn
 
+from srshell.model.commits import Commits
 from srshell.model.errors import SrError
 from srshell.model.identity import check_identity, check_name
 from srshell.site.host import Site
@@ -144,7 +145,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--link", default="", help="where peers connect: unix:PATH, tcp:HOST:PORT")
     parser.add_argument("--owner-term", type=int, default=0, help="term of the owner")
     parser.add_argument("--sandbox", action="store_true", help="faults may be injected")
-    parser.add_argument("--commit", choices=("executor", "direct"), default="executor")
+    parser.add_argument("--commit", choices=tuple(Commits), default=Commits.AUTO)
     parser.add_argument("--loop", choices=("auto", "asyncio", "uvloop"), default="auto")
     parser.add_argument("--ready-fd", type=int, default=-1, help="pipe to whoever started it")
     parser.add_argument("--foreground", action="store_true", help="keep the terminal")
@@ -161,7 +162,7 @@ def _settings(options: argparse.Namespace) -> SiteSettings:
         owner_term=options.owner_term,
         sandbox=options.sandbox,
         own_process=True,
-        direct_commits=options.commit == "direct",
+        commits=Commits(options.commit),
     )
 
 

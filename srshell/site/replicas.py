@@ -5,12 +5,15 @@ Always true:
 (1) While a replica is open, its volumes are carried by it; when it cannot be opened, they refuse.
 (2) The labels of a replica's volumes name its partnership from its making to its end.
 (3) A peer that asks for a partnership which is not here is told so, and the link closes.
+(4) A partnership is left although its disk, pool or files are lost.  What comes back of it later is
+    torn down then, if it is all there; it never leads or follows again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack, suppress
@@ -24,12 +27,14 @@ from srshell.engine.formatting import format_log, wipe_log
 from srshell.engine.replica import Replica
 from srshell.engine.superblock_file import read_superblock
 from srshell.engine.world import World
+from srshell.model.commits import Commits
 from srshell.model.errors import SrError
-from srshell.model.replica import ReplicaReport, ReplicaSpec
+from srshell.model.replica import ReplicaReport, ReplicaSpec, Superblock
 from srshell.site.backing import NoBacking, ReplicaBacking
 from srshell.site.errors import readable_errors
 from srshell.site.journal import Journal
 from srshell.site.measuring import answer_probe
+from srshell.site.promptness import Promptness
 from srshell.site.sharing import Sharing
 from srshell.site.store import Store
 from srshell.site.volumes import HostedVolume, Loan, in_use
@@ -38,6 +43,8 @@ from srshell.transport.link import Link, LinkClosed, Network
 
 #: What no later attempt will open: superblock or log are damaged.
 _DAMAGED: Final = frozenset({"SR9210", "SR9211"})
+#: Files that are lost: there is nothing, or less than the volume had.
+_LOST: Final = frozenset({"SR1103", "SR5006"})
 
 #: A peer that opens a link and says nothing is hung up on after this time.
 _HELLO_SECONDS: Final = 10.0
@@ -68,7 +75,17 @@ class Replicas:
     #: Called when volumes of a replica may have begun or ceased to serve clients.
     on_change: Callable[[HostedReplica], None]
     sharing: Sharing = attrs.field(factory=Sharing)
+    #: Shared by all of them; None where the loop never commits, or is somebody else's, too.
+    promptness: Promptness | None = attrs.field(init=False)
     hosted: dict[str, HostedReplica] = attrs.field(factory=dict, init=False)
+
+    @promptness.default
+    def _new_promptness(self) -> Promptness | None:
+        settings = self.store.settings
+        # A sandbox has disks that are made to hang: what is learnt there is what a thread shows.
+        own = settings.own_process and not settings.sandbox
+        asks = own and settings.commits is Commits.AUTO
+        return Promptness(time.monotonic_ns) if asks else None
 
     def get(self, partnership: str) -> HostedReplica:
         """Return an open replica.
@@ -92,7 +109,9 @@ class Replicas:
                 known = volume.facts.log and volume.partnership
                 if known and volume.partnership not in self.hosted:
                     with suppress(SrError):
-                        await self._open(volume)
+                        hosted = await self._open(volume)
+                        if volume.partnership in self.store.record.departed:
+                            await self._end(hosted)
 
     async def open(self, log_path: str) -> HostedReplica:
         """Open the replica of a log volume, unless it is open.
@@ -135,26 +154,15 @@ class Replicas:
     async def dismantle(self, partnership: str) -> int | None:
         """Leave a partnership; return the LSN at which the data stands.
 
-        None if it was left before, or if the replica had failed: what stands is not known then.
+        None if it was left before, or if the replica had failed or was lost: what stands is not
+        known then.
         """
         async with self.store.changing:
             hosted = self.hosted.get(partnership)
-            if hosted is None:
-                await self._leave(partnership, by_force=self._is_damaged(partnership))
-                return None
-            lsn: int | None = None
-            try:
-                with readable_errors():
-                    lsn = await hosted.replica.dismantle()
-            except SrError:
-                if not hosted.replica.report().failure:
-                    raise
-                await hosted.replica.close()
-            del self.hosted[partnership]
-            hosted.executor.shutdown(wait=False)
-            await self._leave(partnership, by_force=lsn is None)
-            self.on_change(hosted)
-            return lsn
+            if hosted is not None:
+                return await self._end(hosted)
+            await self._leave(partnership, by_force=await self._is_beyond_repair(partnership))
+            return None
 
     async def accept(self, link: Link) -> None:
         """Read who calls, and hand the link to his replica."""
@@ -241,6 +249,8 @@ class Replicas:
         array = self.store.settings.array
         try:
             with readable_errors():
+                if log.partnership in self.store.record.departed:
+                    await self._check_all_there(log, data)
                 replica = await Replica.open(log.path, world, log.partnership, array)
         except BaseException as error:
             executor.shutdown(wait=False)
@@ -259,12 +269,52 @@ class Replicas:
         asyncio.get_running_loop().call_soon(self.on_change, hosted)
         return hosted
 
-    def _is_damaged(self, partnership: str) -> bool:
+    async def _end(self, hosted: HostedReplica) -> int | None:
+        """Tear an open replica down; ``changing`` is held."""
+        partnership = hosted.log.partnership
+        lsn: int | None = None
+        try:
+            with readable_errors():
+                lsn = await hosted.replica.dismantle()
+        except SrError:
+            if not hosted.replica.report().failure:
+                raise
+            await hosted.replica.close()
+        del self.hosted[partnership]
+        hosted.executor.shutdown(wait=False)
+        try:
+            await self._leave(partnership, by_force=lsn is None)
+        except SrError as error:
+            self.store.note_problem("replica", hosted.log.path, error, partnership)
+            raise
+        finally:
+            self.on_change(hosted)
+        return lsn
+
+    async def _is_beyond_repair(self, partnership: str) -> bool:
         """Whether a replica could not be opened, and never can be."""
+        await self.store.look_again()
+        codes = {"replica": _DAMAGED, "volume": _LOST}
         return any(
-            problem.partnership == partnership and problem.code in _DAMAGED
+            problem.partnership == partnership and problem.code in codes.get(problem.noun, ())
             for problem in self.store.problems.values()
         )
+
+    async def _check_all_there(self, log: HostedVolume, data: tuple[HostedVolume, ...]) -> None:
+        """Refuse a replica that was left, and of which not everything came back together.
+
+        Its log would be applied to volumes that may serve somebody else by now.
+        """
+        file = await Disk(self.store.raw, log.pool.executor).open(log.path)
+        try:
+            found = await read_superblock(file)
+        finally:
+            await file.close()
+        names = {volume.name for volume in data}
+        missing = {each.name for each in found.volumes} - names if found is not None else set()
+        if found is not None and missing:
+            facts = f"{log.path} was torn down without {', '.join(sorted(missing))}"
+            raise SrError.make("SR9210", facts=facts, group=found.group, array=found.array)
 
     async def _leave(self, partnership: str, *, by_force: bool) -> None:
         """Free log and volumes of a partnership that was torn down, now or before a kill.
@@ -272,8 +322,6 @@ class Replicas:
         ``by_force``: or that failed, and cannot be torn down in good order.
         """
         mine = [v for v in self.store.volumes.values() if v.partnership == partnership]
-        if not mine and partnership not in self.store.record.departed:
-            self.get(partnership)
         for log in (volume for volume in mine if volume.facts.log):
             with readable_errors():
                 await self._free_log(log, by_force=by_force)
@@ -282,17 +330,27 @@ class Replicas:
     async def _free_log(self, log: HostedVolume, *, by_force: bool) -> None:
         """Wipe a log whose replica was torn down; one that is wiped already is fine."""
         async with log.lent():
-            file = await Disk(self.store.raw, log.pool.executor).open(log.path)
+            disk = Disk(self.store.raw, log.pool.executor)
+            if by_force and not await disk.exists(log.path):
+                return
+            file = await disk.open(log.path)
             try:
                 found = None if by_force else await read_superblock(file)
+                if found is not None and not found.torn_down and self._has_lost_a_volume(found):
+                    return  # its pool is away: what the log holds for it is kept
                 if found is not None and not found.torn_down:
                     use = f"its replica of {found.group} was not torn down"
                     facts = f"partnership {found.partnership}"
-                    raise SrError.make("SR3008", facts=facts, log=log.name, use=use)
+                    mend = f"srshell restart {self.store.settings.array}"
+                    raise SrError.make("SR3008", facts, mend, log=log.name, use=use)
                 if found is not None or by_force:
                     await wipe_log(file)
             finally:
                 await file.close()
+
+    def _has_lost_a_volume(self, superblock: Superblock) -> bool:
+        """Whether a data volume of a replica is in no pool that this site could open."""
+        return any(layout.name not in self.store.volumes for layout in superblock.volumes)
 
     async def _release(self, partnership: str) -> None:
         """Make the volumes of a partnership ordinary again."""
@@ -305,6 +363,7 @@ class Replicas:
                 await self.store.assign(volume, "")
                 await volume.hand_over(None)
                 self.store.problems.pop(("replica", volume.path), None)
+        await self.store.look_again()
 
     def _world(
         self, log: HostedVolume, data: tuple[HostedVolume, ...], executor: Executor
@@ -316,11 +375,12 @@ class Replicas:
             network=self.network,
             limits=self.store.settings.limits,
             pace=self.sharing.pace(log.partnership),
+            promptness=self.promptness,
         )
 
     def _executor(self, name: str) -> Executor:
         """Return the thread of one log: its syncs wait for nobody else's."""
-        if self.store.settings.direct_commits:
+        if self.store.settings.commits is Commits.DIRECT:
             return DirectExecutor(f"{name}-log")
         return DeviceExecutor(1, f"{name}-log")
 

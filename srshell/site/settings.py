@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 
 from srshell.engine.world import Limits
+from srshell.model.commits import Commits
 from srshell.site.rundir import socket_path
 
 
@@ -22,7 +23,7 @@ class SiteSettings:
     owner_term: int = 0
     sandbox: bool = False  # faults may be injected
     own_process: bool = False  # nobody else lives in this process
-    direct_commits: bool = False  # log commits are made in the event loop
+    commits: Commits = Commits.AUTO  # of its logs
     limits: Limits = attrs.field(factory=Limits)
 
     @property

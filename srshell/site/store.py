@@ -103,6 +103,17 @@ class Store:
             raise unknown("volume", name, self.volumes, mend="srshell volumes")
         return volume
 
+    def unused(self, name: str) -> HostedVolume:
+        """Return a volume that belongs to no replica, or to one that was left without it.
+
+        Raises:
+            SrError: SR0105, there is none of that name; SR2014.
+        """
+        volume = self.volume(name)
+        if volume.partnership and volume.partnership not in self.record.departed:
+            raise in_use(volume)
+        return volume
+
     async def add_pool(self, spec: PoolSpec) -> PoolUsage:
         """See `SiteApi.add_pool`."""
         if spec.fabric != self.settings.fabric:
@@ -181,9 +192,7 @@ class Store:
     async def delete_volume(self, name: str) -> None:
         """See `SiteApi.delete_volume`; exports were checked by the caller."""
         async with self.changing:
-            volume = self.volume(name)
-            if volume.partnership:
-                raise in_use(volume)
+            volume = self.unused(name)
             await volume.close()
             if volume.pool.label.kind is PoolKind.FILE:
                 with readable_errors():

@@ -10,9 +10,10 @@ Always true:
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -26,6 +27,9 @@ from srshell.site.pools import Pool
 from srshell.storage import Disk, RawDisk
 
 T = TypeVar("T")
+
+#: So many writes under way are kept before it is looked which of them have ended.
+_CALLS_MAX: Final = 1024
 
 
 @attrs.define
@@ -47,6 +51,9 @@ class HostedVolume:
     #: None until somebody uses a plain volume.
     _backing: Backing | None = attrs.field(default=None, init=False)
     _users: int = attrs.field(default=0, init=False)
+    #: Writes under way, the oldest first; some of them have ended.
+    _calls: deque[asyncio.Future[Any]] = attrs.field(factory=deque, init=False)
+    _calls_max: int = attrs.field(default=_CALLS_MAX, init=False)
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _idle: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -179,19 +186,22 @@ class HostedVolume:
         try:
             return await call(backing)
         finally:
-            self._ended(None)
+            self._users -= 1
+            if not self._users:
+                self._idle.set()
 
     def _counted(self, call: Awaitable[T]) -> asyncio.Future[T]:
-        """Count a call among those under way until it ends, be it before its first step."""
-        self._users += 1
-        under_way = asyncio.ensure_future(call)
-        under_way.add_done_callback(self._ended)
+        """Keep a call among those under way until it ends, be it before its first step."""
+        under_way = call if isinstance(call, asyncio.Future) else asyncio.ensure_future(call)
+        calls = self._calls
+        while calls and calls[0].done():
+            calls.popleft()
+        if len(calls) >= self._calls_max:
+            # The oldest one waits for something that those behind it do not wait for.
+            calls = self._calls = deque(one for one in calls if not one.done())
+            self._calls_max = _CALLS_MAX + 2 * len(calls)
+        calls.append(under_way)
         return under_way
-
-    def _ended(self, _: object) -> None:
-        self._users -= 1
-        if not self._users:
-            self._idle.set()
 
     async def _open(self) -> PlainBacking:
         disk = Disk(self._raw, self.pool.executor)
@@ -204,9 +214,12 @@ class HostedVolume:
 
     async def _release(self) -> None:
         """Wait until nobody uses the backing, and close it."""
-        while self._users:
-            self._idle.clear()
-            await self._idle.wait()
+        while self._users or (calls := [one for one in self._calls if not one.done()]):
+            if self._users:
+                self._idle.clear()
+                await self._idle.wait()
+            else:
+                await asyncio.wait(calls)
         backing, self._backing = self._backing, None
         if backing is not None:
             await backing.close()

@@ -11,7 +11,7 @@ from srshell.storage.errors import AlreadyLocked, StorageError
 from srshell.storage.executor import DeviceExecutor, DirectExecutor
 from srshell.storage.locks import LockFile, lock_note
 from srshell.storage.os_disk import OsDisk
-from srshell.storage.raw import RawDisk, RawFile, Write
+from srshell.storage.raw import RawDisk, RawFile, Write, joined_writes
 
 __all__ = [
     "AlreadyLocked",
@@ -25,6 +25,7 @@ __all__ = [
     "RawFile",
     "StorageError",
     "Write",
+    "joined_writes",
     "lock_note",
     "open_block_file",
 ]

@@ -141,15 +141,24 @@ class BlockFile(AsyncBase):  # type: ignore[type-arg]  # generic in its stub alo
 
     @property
     def at_once(self) -> bool:
-        """Whether calls end where they are made, and `write_now` may be used."""
+        """Whether calls end where they are made; then the file is always idle."""
         return self._at_once
 
-    def write_now(self, writes: Sequence[Write], sync: bool = False) -> None:
-        """Do what `write_at` does in this very moment; only with a `DirectExecutor`."""
-        assert self._at_once, "somebody else writes this file"
+    @property
+    def idle(self) -> bool:
+        """Whether no job of this file waits or runs, and `write_through_now` may be used."""
+        return not self._jobs
+
+    async def write_through(self, writes: Sequence[Write]) -> None:
+        """Write all of it, durably, past the page cache: for what is not read again soon."""
+        await self._run(self._file.write_through, writes)
+
+    def write_through_now(self, writes: Sequence[Write]) -> None:
+        """Do what `write_through` does in this very moment, in the loop's own thread."""
+        assert not self._jobs, "somebody else uses this file"
         if self._closed:
-            raise StorageError("write_at", self._file.path, "CLOSED")
-        self._file.write_at(writes, sync)
+            raise StorageError("write_through", self._file.path, "CLOSED")
+        self._file.write_through(writes)
 
     async def sync(self) -> None:
         """Make every finished write durable."""

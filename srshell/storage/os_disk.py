@@ -27,6 +27,7 @@ from srshell.storage import system_calls
 from srshell.storage.errors import AlreadyLocked, StorageError, translated
 from srshell.storage.locks import lock_descriptor
 from srshell.storage.raw import RawFile, drop_taken, zero_writes
+from srshell.storage.write_through import WriteThrough
 
 _FILE_MODE: Final = 0o600
 _CANNOT_BE_NAMELESS: Final = frozenset(
@@ -43,6 +44,8 @@ class OsHandle:
     descriptor: int
     #: The same file past the page cache: None before it is wanted, -1 where there is no such way.
     _direct: int | None = attrs.field(default=None, init=False)
+    #: Commits in one call; None before the first one.
+    _through: WriteThrough | None = attrs.field(default=None, init=False)
     #: Whether the system tells what is in memory; it is asked until it says that it cannot.
     _tells_cached: bool = attrs.field(default=hasattr(os, "RWF_NOWAIT"), init=False)
     _opening: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
@@ -72,6 +75,12 @@ class OsHandle:
         if len(buffers) == 1:
             return os.pwrite(self.descriptor, buffers[0], offset)
         return os.pwritev(self.descriptor, buffers, offset)
+
+    def write_through(self, buffers: Sequence[Buffer], offset: int, length: int) -> bool:
+        """Write and make durable in one call; False where the file system is not known for it."""
+        if self._through is None:
+            self._through = WriteThrough(self.descriptor)
+        return self._through.write(buffers, offset, length)
 
     def datasync(self) -> None:
         """Make every byte written so far durable."""
@@ -106,6 +115,8 @@ class OsHandle:
         direct, self._direct = self._direct, -1
         if direct is not None and direct >= 0:
             os.close(direct)
+        if self._through is not None:
+            self._through.close()
         os.close(descriptor)
 
 
@@ -129,6 +140,8 @@ class OsDisk:
         try:
             with translated("open", path):
                 size_bytes = system_calls.size_bytes(descriptor)
+                if writable:
+                    system_calls.expect_random(descriptor)
             if lock:
                 lock_descriptor(descriptor, path)
             return RawFile(path, size_bytes, writable, OsHandle(descriptor))

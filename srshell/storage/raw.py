@@ -74,6 +74,13 @@ class FileHandle(Protocol):
         """Write at most `IOV_MAX` buffers; return the number of bytes taken, perhaps not all."""
         ...
 
+    def write_through(self, buffers: Sequence[Buffer], offset: int, length: int) -> bool:
+        """Write these bytes, all of them durable when it returns; False where that cannot be had.
+
+        What was written otherwise is as durable as before.
+        """
+        ...
+
     def datasync(self) -> None:
         """Make every byte written so far durable."""
         ...
@@ -114,6 +121,8 @@ class RawFile:
     #: The failure that broke the file; None while it may be written.
     broken_by: StorageError | None = attrs.field(default=None, init=False)
     _closed: bool = attrs.field(default=False, init=False, repr=False)
+    #: Whether a change has finished that no later sync has covered.
+    _is_dirty: bool = attrs.field(default=False, init=False, repr=False)
     #: Re-entrant: the simulator lets a process die inside a sync, which ends another sync of it.
     _sync_lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, repr=False)
 
@@ -166,10 +175,7 @@ class RawFile:
 
         The order of the writes is kept only between this call and the next one.
         """
-        checked = [(write, write.length) for write in writes]
-        for write, length in checked:
-            self._check_change("write", write.offset, length)
-        for write, length in checked:
+        for write, length in self._checked(writes):
             try:
                 self._write_fully(write, length)
             except OSError as error:
@@ -177,14 +183,34 @@ class RawFile:
         if sync:
             self.sync()
 
+    def write_through(self, writes: Sequence[Write]) -> None:
+        """Do what `write_at` does with ``sync``, in one system call and past the page cache.
+
+        Where that cannot be had, by `write_at` itself.  For what is not read again soon.
+        """
+        for write, length in self._checked(writes):
+            try:
+                if not self._handle.write_through(write.buffers, write.offset, length):
+                    self._write_fully(write, length)
+            except OSError as error:
+                raise self._break("write", write.offset, error) from error
+        # A sync of another thread that covers these bytes may be under way: its end counts.
+        with self._sync_lock:
+            if self._is_dirty:
+                self.sync()
+
     def sync(self) -> None:
         """Make every finished write durable."""
         with self._sync_lock:
             self._check_change("sync", 0, 0)
+            self._is_dirty = False
             try:
                 self._handle.datasync()
-            except OSError as error:
-                raise self._break("sync", None, error) from error
+            except BaseException as error:
+                self._is_dirty = True  # whoever waits for this sync must find that it was none
+                if isinstance(error, OSError):
+                    raise self._break("sync", None, error) from error
+                raise
 
     def punch(self, offset: int, length: int) -> None:
         """Make the range read as zeros, and give its space back where the device can do that."""
@@ -195,6 +221,7 @@ class RawFile:
             if not self._handle.punch_hole(offset, length):
                 for zeros in zero_writes(offset, length):
                     self._write_fully(zeros, zeros.length)
+            self._is_dirty = True
         except OSError as error:
             raise self._break("punch", offset, error) from error
 
@@ -235,6 +262,13 @@ class RawFile:
             self._handle.close()
         except OSError as error:
             raise from_os_error(error, "close", self.path) from error
+
+    def _checked(self, writes: Sequence[Write]) -> list[tuple[Write, int]]:
+        """Return each write with its length, if all of them may be tried."""
+        checked = [(write, write.length) for write in writes]
+        for write, length in checked:
+            self._check_change("write", write.offset, length)
+        return checked
 
     def _check_change(self, operation: str, offset: int, length: int) -> None:
         """Refuse what must not even be tried."""
@@ -282,6 +316,7 @@ class RawFile:
                 rest = list(buffers)
                 drop_taken(rest, taken)
                 buffers = tuple(rest)
+        self._is_dirty = True
 
 
 def drop_taken(buffers: list[Buffer], taken: int) -> None:
@@ -293,6 +328,19 @@ def drop_taken(buffers: list[Buffer], taken: int) -> None:
     del buffers[:whole]
     if taken:
         buffers[0] = memoryview(buffers[0])[taken:]
+
+
+def joined_writes(writes: Iterable[Write]) -> list[Write]:
+    """Join writes that touch the one before, so that they are one system call."""
+    joined: list[Write] = []
+    end = -1
+    for write in writes:
+        if write.offset == end:
+            joined[-1] = Write(joined[-1].offset, joined[-1].buffers + write.buffers)
+        else:
+            joined.append(write)
+        end = write.offset + write.length
+    return joined
 
 
 def zero_writes(offset: int, length: int) -> Iterable[Write]:

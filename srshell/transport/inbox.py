@@ -6,7 +6,8 @@ Always true:
 (2) ``is_full`` turns on above `FULL_BYTES` and off below half of it; whoever fills the box looks at
     it, and is called back when it turns off.
 (3) After `end` nothing is added; after `close` nothing is left either.
-(4) ``hear`` is asked about a message only while none waits: the order stays.
+(4) ``hear`` is asked about a message only while none waits: the order stays.  What it took is
+    followed by a call of ``told``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final
 
 import attrs
 
-from srshell.transport.link import Hear, LinkClosed, Received
+from srshell.transport.link import Hear, LinkClosed, Received, nothing
 
 FULL_BYTES: Final = 8 * 1024 * 1024
 #: What a message costs beside its payload.
@@ -33,24 +34,35 @@ class Inbox:
     on_room: Callable[[], None] = attrs.field(default=lambda: None)
     #: Takes messages as they come, if it says so; see `Link.hear_by`.
     hear: Hear | None = None
+    #: Called when all that came together was told; see `Link.hear_by`.
+    told: Callable[[], None] = nothing
     #: Why no more will come; None while more may.
     end_reason: str | None = None
     is_full: bool = False
     bytes_waiting: int = 0
     _messages: deque[Received] = attrs.field(factory=deque)
     _waiter: asyncio.Future[None] | None = None
+    #: Whether ``hear`` took a message since ``told`` was called.
+    _heard: bool = False
 
     def put(self, received: Received) -> None:
         """Add a message that arrived; dropped if the box has ended."""
         if self.end_reason is not None:
             return
         if self.hear is not None and not self._messages and self.hear(*received):
+            self._heard = True
             return
         self._messages.append(received)
         self.bytes_waiting += len(received[1]) + MESSAGE_BYTES
         if self.bytes_waiting > FULL_BYTES:
             self.is_full = True
         self._wake()
+
+    def came(self) -> None:
+        """Say that everything that came together was put."""
+        if self._heard:
+            self._heard = False
+            self.told()
 
     def end(self, reason: str) -> None:
         """Say that no more will come; the first reason is kept."""

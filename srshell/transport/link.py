@@ -25,6 +25,10 @@ Received: TypeAlias = tuple[Message, bytes | memoryview]
 Hear: TypeAlias = Callable[[Message, "bytes | memoryview"], bool]
 
 
+def nothing() -> None:
+    """Do nothing: for who need not be told."""
+
+
 class LinkClosed(Exception):
     """The link is gone; what was sent and not answered may or may not have arrived."""
 
@@ -70,10 +74,11 @@ class Link(Protocol):
         """Return a message that has arrived already; None if there is none."""
         ...
 
-    def hear_by(self, hear: Hear) -> None:
+    def hear_by(self, hear: Hear, told: Callable[[], None] = nothing) -> None:
         """Tell ``hear`` of every message that comes when none waits to be received.
 
-        That saves a task's wake-up.  ``hear`` raises nothing, and a link may never call it.
+        That saves a task's wake-up.  ``told`` is called once everything that came together was
+        told.  Neither raises anything, and a link may never call them.
         """
         ...
 

@@ -7,13 +7,13 @@ its own, and messages are immutable.  What a socket would refuse is refused here
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from srshell.codec.checksum import Buffer
 from srshell.codec.messages import Message, encode_message
 from srshell.transport.inbox import Inbox, Waiters
-from srshell.transport.link import Accept, Hear, LinkClosed, LinkRefused, Received
+from srshell.transport.link import Accept, Hear, LinkClosed, LinkRefused, Received, nothing
 
 
 class LoopbackLink:
@@ -52,7 +52,7 @@ class LoopbackLink:
         """Return a message that is here already."""
         return self.inbox.get_nowait()
 
-    def hear_by(self, hear: Hear) -> None:
+    def hear_by(self, hear: Hear, told: Callable[[], None] = nothing) -> None:
         """Leave all to `receive`: what the peer sends would be heard within its own call."""
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ from srshell.codec.errors import FormatError
 from srshell.codec.messages import Message, encode_message
 from srshell.transport.framing import MessageReader, joined
 from srshell.transport.inbox import Inbox, Waiters
-from srshell.transport.link import Hear, LinkClosed, Received
+from srshell.transport.link import Hear, LinkClosed, Received, nothing
 
 SEND_HIGH_BYTES: Final = 1024 * 1024
 SEND_LOW_BYTES: Final = 256 * 1024
@@ -75,9 +75,9 @@ class StreamLink(asyncio.BufferedProtocol):
         """Return a message that is here already."""
         return self._inbox.get_nowait()
 
-    def hear_by(self, hear: Hear) -> None:
+    def hear_by(self, hear: Hear, told: Callable[[], None] = nothing) -> None:
         """Tell ``hear`` of messages as they come; see `Link.hear_by`."""
-        self._inbox.hear = hear
+        self._inbox.hear, self._inbox.told = hear, told
 
     def close(self) -> None:
         """Send what is queued, then close; see `Link.close`."""
@@ -113,8 +113,10 @@ class StreamLink(asyncio.BufferedProtocol):
         try:
             self._reader.received(nbytes)
         except FormatError as error:
+            self._inbox.came()
             self._fail(f"the peer sent what is no message ({error})")
             return
+        self._inbox.came()
         if self._inbox.is_full and self._transport is not None:
             self._transport.pause_reading()
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from types import ModuleType
 
 import attrs
+import msgspec
 import pytest
 
 from srshell.codec import bitmap_page, checksum_page, log_frame, map_page, messages, superblock
+from srshell.engine import recovery
 from srshell.model import replica
+from srshell.replication import reigns
 from tests.unit.codec import samples
 
 ROOT = Path(__file__).parents[2]
@@ -137,12 +140,46 @@ def test_a_checksum_page_is_read_by_the_table_alone() -> None:
 
 def test_a_superblock_header_is_read_by_the_table_alone() -> None:
     """And its checksum covers the body."""
-    data = (GOLDEN / "superblock.bin").read_bytes()
+    data = (GOLDEN / "superblock-2.bin").read_bytes()
     header = read("Superblock header", data)
     body = data[24 : 24 + number(header["body_bytes"])]
     assert number(header["crc"]) == zlib.crc32(body, zlib.crc32(data[:20]))
     assert number(header["generation"]) == samples.SUPERBLOCK.generation
     assert number(header["slot"]) == samples.SUPERBLOCK.generation % 4
+
+
+def test_a_superblock_body_is_read_by_the_page_alone() -> None:
+    """Places, creators, and rows of fields in the order of their sentence."""
+    data = (GOLDEN / "superblock-2.bin").read_bytes()
+    fields = msgspec.msgpack.decode(data[24 : 24 + number(data[8:12])])
+    expected = msgspec.json.decode(msgspec.json.encode(samples.SUPERBLOCK_2))
+    places = fields.pop("places")
+    assert [place[0] for place in places] == ["/pools/a/", "/dev/vdb"]
+    fields["volumes"] = [dict(zip(named("Volume"), row, strict=True)) for row in fields["volumes"]]
+    for volume in fields["volumes"]:
+        volume["path"] = volume["name"].join(places[volume.pop("place")])
+    fields["history"] = [dict(zip(named("Era"), row, strict=True)) for row in fields["history"]]
+    for index, era in enumerate(fields["history"]):
+        start_lsn, creator = era.pop("start_lsn"), era["creator"]
+        era["creator"] = {0: fields["replica"], 1: fields["peer"]}.get(creator, creator)
+        fields["history"][index] = {"epoch": era, "start_lsn": start_lsn}
+    rows = [dict(zip(named("Segment"), row, strict=True)) for row in fields["segments"]]
+    assert fields | {"segments": rows} == expected
+
+
+def named(word: str) -> list[str]:
+    """Return the fields that a sentence lists behind its word."""
+    sentence = re.search(rf"^\*{word}:\*([^.*]+)\.", PAGE, re.MULTILINE)
+    assert sentence, word
+    return re.findall(r"`(\w+)`", sentence.group(1))
+
+
+def test_as_many_eras_and_segments_are_kept_as_the_page_says() -> None:
+    """Somebody may have to read a log of which the program is lost."""
+    rows = {row[0]: row[1] for row in rows_of("Superblock body")}
+    assert f"at most {reigns.HISTORY_LIMIT}:" in rows["history"]
+    assert f"at most {recovery.SEGMENTS_MAX}:" in rows["segments"]
+    assert f"A group has at most {replica.VOLUMES_MAX} data volumes." in PAGE
 
 
 def test_a_message_header_is_read_by_the_table_alone() -> None:
@@ -170,16 +207,16 @@ def test_the_messages_are_the_code_s() -> None:
 def test_the_superblock_s_fields_are_the_code_s() -> None:
     """A fact on disk that no page mentions is a riddle to whoever must rescue data."""
     named = {name for row in rows_of("Superblock body") for name in row[0].split(", ")}
-    assert named == {field.name for field in attrs.fields(replica.Superblock)}
+    assert named == {field.name for field in attrs.fields(replica.Superblock)} | {"places"}
 
 
 @pytest.mark.parametrize(
     ("word", "value"),
     [
         (r"\*Volume layout:\*", replica.VolumeLayout),
-        (r"\*Era:\*", replica.Era),
-        (r"\*Epoch:\*", replica.Epoch),
-        (r"\*Segment:\*", replica.Segment),
+        (r"\*Era as a map:\*", replica.Era),
+        (r"\*Epoch as a map:\*", replica.Epoch),
+        (r"\*Segment as a map:\*", replica.Segment),
         (r"\*Standing\*, a map:", replica.Standing),
     ],
 )

@@ -6,13 +6,16 @@ that were written, from the first one on, and never shortens what was durable wi
 
 from __future__ import annotations
 
+import copy
 import random
 import struct
 import zlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import msgspec
 
 from srshell.codec.bitmap_page import decode_page, encode_page
 from srshell.codec.checksum_page import decode_checksum_page, encode_checksum_page
@@ -22,10 +25,12 @@ from srshell.model.replica import Segment
 from srshell.replication.scan import Ending, LogScan
 from tests.fuzz.harness import Violation, mutated
 from tests.unit.codec.samples import (
+    OLDER_FILES,
     PAGE_INDEX,
     PAGE_VOLUME,
     PARTNERSHIP,
     SUPERBLOCK,
+    SUPERBLOCK_2,
     SUPERBLOCK_WITHOUT_CHECKSUMS,
     checksum_page_bytes,
     page_bytes,
@@ -35,6 +40,11 @@ from tests.unit.replication.superblocks import superblock
 
 _SECTOR: Final = 4096
 _FEEDS_MAX: Final = 2000
+_STRANGE_FACTS: Final[tuple[Any, ...]] = (
+    0, 1, 2, -1, 2**63, 2**64 - 1, True, None, 0.5, "", "data", "/", "22" * 16, b"data", [], {},
+    ["/"], ["/", ""], ["", "", ""], [0, 0, 0, 0], {"name": "data"}, msgspec.msgpack.Ext(5, b"x"),
+)  # fmt: skip
+_GOLDEN: Final = Path(__file__).parents[1] / "unit" / "codec" / "golden"
 
 
 class SuperblockTarget:
@@ -43,15 +53,20 @@ class SuperblockTarget:
     name = "superblock"
 
     def seeds(self) -> Sequence[bytes]:
-        """Superblocks as they lie in their slots."""
+        """Superblocks as they lie in their slots, of both versions."""
         plain = attrs.evolve(SUPERBLOCK, volumes=(), history=(), segments=())
-        return [encode_superblock(s) for s in (SUPERBLOCK, SUPERBLOCK_WITHOUT_CHECKSUMS, plain)]
+        values = (SUPERBLOCK, SUPERBLOCK_2, SUPERBLOCK_WITHOUT_CHECKSUMS, plain)
+        older = [(_GOLDEN / name).read_bytes() for name in OLDER_FILES]
+        return [*(encode_superblock(value) for value in values), *older]
 
     def make(self, dice: random.Random, seeds: Sequence[bytes]) -> bytes:
-        """Changed bytes, most times under a right length and checksum."""
+        """Changed bytes or facts, most times under a right length and checksum."""
         seed = dice.choice(seeds)
         end = 24 + int.from_bytes(seed[8:12], "little")
-        changed = mutated(dice, seed[: min(end, len(seed))], seeds)
+        if dice.random() < 0.5:
+            changed = seed[:24] + _with_other_facts(dice, seed[24:end])
+        else:
+            changed = mutated(dice, seed[: min(end, len(seed))], seeds)
         if dice.random() < 0.2 or len(changed) < 24:
             return changed
         body = changed[24:]
@@ -59,15 +74,56 @@ class SuperblockTarget:
         return head + struct.pack("<I", zlib.crc32(body, zlib.crc32(head))) + body
 
     def check(self, data: bytes) -> None:
-        """What is taken is written as the same bytes."""
+        """What is taken is written as the same bytes; of version 1, nothing of it is lost."""
         slot = slot_of(SUPERBLOCK.generation)
         try:
             found = decode_superblock(data, slot)
         except FormatError:
             return
         end = 24 + int.from_bytes(data[8:12], "little")
-        if encode_superblock(found)[:end] != data[:end]:
+        again = encode_superblock(found)
+        if int.from_bytes(data[4:6], "little") == 1:
+            if encode_superblock(decode_superblock(again, slot)) != again:
+                raise Violation("the newest version does not hold it")
+        elif again[:end] != data[:end]:
             raise Violation("it is not what its writer writes")
+
+
+def _with_other_facts(dice: random.Random, body: bytes) -> bytes:
+    """Return a body that is MessagePack as before, with a few values that are not."""
+    try:
+        facts = msgspec.msgpack.decode(body)
+    except (msgspec.MsgspecError, ValueError):
+        return body
+    if not isinstance(facts, dict):
+        return body
+    for _ in range(dice.choice((1, 1, 2))):
+        _change_a_fact(dice, facts)
+    return msgspec.msgpack.encode(facts, order="sorted")
+
+
+def _change_a_fact(dice: random.Random, facts: Any) -> None:  # noqa: ANN401
+    """Change a value somewhere in nested maps and arrays; drop it, or double it."""
+    while True:
+        keys = list(facts) if isinstance(facts, dict) else list(range(len(facts)))
+        if not keys:
+            return
+        key = dice.choice(keys)
+        inner = facts[key]
+        if not isinstance(inner, dict | list) or dice.random() < 0.2:
+            break
+        facts = inner
+    match dice.randrange(4):
+        case 0:
+            del facts[key]
+        case 1 if isinstance(facts, list):
+            facts.insert(dice.randrange(len(facts) + 1), inner)
+        case 2 if isinstance(inner, int):
+            facts[key] = dice.choice(
+                (inner ^ 1, inner // 2, ~int(inner) % 2**63, inner != 0, float(inner))
+            )
+        case _:
+            facts[key] = copy.deepcopy(dice.choice(_STRANGE_FACTS))
 
 
 @attrs.frozen

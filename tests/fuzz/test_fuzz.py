@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+import msgspec
 import pytest
 
-from srshell.codec import log_frame, map_page
+from srshell.codec import log_frame, map_page, superblock
 from srshell.codec.errors import FormatError
 from srshell.export import nbd_requests
 from srshell.export.nbd_numbers import Command
@@ -77,11 +78,20 @@ def _rules_without_read_only() -> dict[int, Any]:
     return {**nbd_requests._RULES, Command.WRITE: rule}
 
 
+class _Everything:
+    """A container that holds whatever it is asked for."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
 BUGS = (
     Bug("nbd", nbd_requests, "_RULES", _rules_without_read_only),
     Bug("nbd", nbd_requests, "REQUEST_BYTES_MAX", lambda: 1 << 26),
     Bug("log", scan.LogScan, "_proves_damage", lambda: lambda *_: True),
     Bug("log", log_frame, "crc32", lambda: lambda _data, _value=0: 0),
+    Bug("superblock", superblock, "bodies", lambda: lambda *_: _Everything()),
+    Bug("superblock", superblock, "UNREADABLE", lambda: (msgspec.MsgspecError,)),
     Bug("bitmap", map_page, "_RESERVE", lambda: memoryview(b"")),
     Bug("label", labels, "_check_label", lambda: lambda *_: None),
     Bug("text", printable, "_UNFIT", lambda: frozenset({"Cc"})),

@@ -47,6 +47,8 @@ class Search:
         """Begin with nothing seen."""
         self.group = Group(scope)
         self.states: list[int] = []
+        #: What was ever done, by whichever side.
+        self.labels: set[str] = set()
         self._seen: set[int] = set()
         self._parents = array("i")
         self._transitions = 0
@@ -86,7 +88,8 @@ class Search:
         except (steps.Broken, AssertionError) as error:
             return f"{type(error).__name__}: {error}"
         self._transitions += len(following)
-        for _, reached in following:
+        for label, reached in following:
+            self.labels.add(label)
             self._reach(reached, position)
         return ""
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from srshell.replication.source import Source
+from srshell.simulation.episode import Failure
 from srshell.simulation.hunting import Job, carry_out
 from srshell.simulation.mutants import MUTANTS, PLANTERS, Catch, mutant_named, point_of, replay
 from srshell.simulation.mutants import point_witness as witness_of
 from srshell.simulation.planting import BrokenMutant, Mutant
-from srshell.simulation.scene_list import SCENES
+from srshell.simulation.scene_list import SCENES, run_scene
 from srshell.simulation.sweep import CrashPoint
 
 WITNESSES: dict[str, str] = json.loads(
@@ -68,6 +69,19 @@ def test_every_function_that_plants_is_on_the_list() -> None:
         if callable(value) and getattr(value, "__module__", "") == module.__name__
     }
     assert functions == {mutant.changes for mutant in MUTANTS}
+
+
+@pytest.mark.parametrize("chance", range(4))
+@pytest.mark.parametrize(
+    ("name", "scene"), [("false-evidence", "cut fence"), ("early-answer", "dark fence")]
+)
+def test_a_wrong_fence_is_caught_by_the_story_not_by_its_delays(
+    name: str, scene: str, chance: int
+) -> None:
+    """Few seeds come there: something has to break between two steps of one fence."""
+    run_scene(scene, chance)
+    with mutant_named(name).planted(), pytest.raises(Failure, match=r"excludes a loss|counts on"):
+        run_scene(scene, chance)
 
 
 def test_a_witness_names_its_crash_point() -> None:

@@ -6,6 +6,7 @@ does not.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -34,7 +35,7 @@ def _line(work: Work, entries: list[Entry]) -> str:
     failed = sum(entry.status != 0 for entry in here)
     if not here:
         return f"| {work.name} | 0 | {work.goal:,} | | | not yet | |"
-    last, minutes = here[-1], sum(entry.seconds for entry in here) / 60
+    last, minutes = here[-1], math.fsum(entry.seconds for entry in here) / 60
     day = time.strftime("%Y-%m-%d", time.gmtime(last.ended_unix))
     return (
         f"| {work.name} | {done:,} {work.figure} | {work.goal:,} | {failed} | {minutes:.1f} "

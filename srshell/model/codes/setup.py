@@ -77,6 +77,12 @@ SR0108 error: {option} is not available here.
     rule  an option that cannot be honoured is refused, never ignored
     why   The facts say what is missing. The same command without the option works.
 
+SR0109 error: What the command printed could not be written to the end.
+    rule  a command whose output is not whole does not end as if it were
+    why   The file or device behind standard output took no more, as a full disk does. What the
+          command did is done: `srshell jobs` has each change.
+    mend  srshell jobs
+
 SR1001 error R18: {array} is managed by another fabric.
     rule  source and destination storage are managed by the same server
     why   Every pool carries the identity of the fabric that manages it. Two fabrics that write to
@@ -285,10 +291,11 @@ SR2015 warning: The log volume {log} is smaller than the 8 GiB that the original
     mend  srshell volumes
 
 SR2016 error: The group {group} has more volumes, or longer paths, than its log can describe.
-    rule  what a replica knows of itself fits its superblock, also after many role changes
-    why   A superblock has 16 KiB: room for about forty volumes with paths of fifty characters.
-          Make a second group for the others, or a fabric in a directory with a shorter name.
-    mend  srshell group show {group}
+    rule  a group has at most 64 data volumes, and its superblock always has room for them
+    why   A superblock has 16 KiB. 64 volumes in one directory always fit, whatever their names and
+          the directory's are; those of many directories with long names may not. Make a second
+          group for the others, or take pools in directories with shorter names.
+    mend  srshell volumes
 
 SR2100 event: The volume {volume} was made.
     rule  a volume is provisioned from a pool

@@ -10,6 +10,7 @@ import attrs
 from srshell.backends.base import Backend, SitePlan, SiteStanding, SiteState
 from srshell.backends.native import NativeBackend
 from srshell.backends.supervisor import Pace
+from srshell.model.commits import Commits
 from srshell.model.inventory import PoolKind
 from srshell.model.replica import Flow, ReplicaRole, ReplicaSpec, ReplicaVolume
 from srshell.site.api import PoolSpec, SiteApi, SiteVolume
@@ -47,10 +48,10 @@ async def add_volumes(site: SiteApi, place: Path, array: str) -> None:
         await site.create_volume(SiteVolume(name, "", size_bytes, 4096, log, f"Pool{array}"))
 
 
-async def pair(owner: Backend, place: Path, *, direct_commits: bool = False) -> None:
+async def pair(owner: Backend, place: Path, *, commits: Commits = Commits.AUTO) -> None:
     """Replicate volA of site A to volB of site B, and wait until they are in sync."""
     for array in ("A", "B"):
-        await owner.start(SitePlan(array, direct_commits=direct_commits))
+        await owner.start(SitePlan(array, commits=commits))
         await add_volumes(owner.site(array), place, array)
     for array, peer in (("A", "B"), ("B", "A")):
         await owner.site(array).create_replica(_spec(owner, place, array, peer))

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from srshell.backends.base import RpoGuarantee, SitePlan, SiteState
+from srshell.model.commits import Commits
 from srshell.model.errors import SrError
 from srshell.model.replica import ReplicaRole
 from srshell.site.api import FaultKind
@@ -224,11 +225,13 @@ async def test_a_sandbox_freezes_on_request(fabric: Fabric) -> None:
     assert owner.standing("A").restarts == 0
 
 
-@pytest.mark.parametrize("direct", [False, True])
-async def test_what_a_dead_site_acknowledged_is_known_exactly(fabric: Fabric, direct: bool) -> None:
+@pytest.mark.parametrize("commits", Commits)
+async def test_what_a_dead_site_acknowledged_is_known_exactly(
+    fabric: Fabric, commits: Commits
+) -> None:
     """In sync nothing can be lost, and the files prove it (an unplanned failover needs this)."""
     owner = fabric.owner()
-    await pair(owner, fabric.place, direct_commits=direct)
+    await pair(owner, fabric.place, commits=commits)
     for number in range(20):
         await owner.site("A").write("volA", number * 4096, b"x" * 4096)
     log_path = str(fabric.place / "PoolA" / "logA")

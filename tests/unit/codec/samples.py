@@ -98,6 +98,22 @@ SUPERBLOCK = Superblock(
     failure="log: fdatasync failed (EIO)",
 )
 
+#: With whatever an array of the newest version can hold: creators that are one of the sides or
+#: neither, volumes that lie in one place, behind their name, and where it is not in the path.
+SUPERBLOCK_2 = attrs.evolve(
+    SUPERBLOCK,
+    volumes=(
+        *SUPERBLOCK.volumes,
+        VolumeLayout("logs", "/pools/a/logs.raw", 1 << 20, 4096, 671744, 1, 12394496, 1),
+        VolumeLayout("disk", "/dev/vdb", 1 << 21, 4096, 675840, 1, 12398592, 1),
+    ),
+    history=(
+        *HISTORY,
+        Era(Epoch(EPOCH + 1, 7, "22" * 16), 41),
+        Era(Epoch(EPOCH + 2, 8, "11" * 16), 42),
+    ),
+)
+
 #: As it was before checksum maps and times of writes alone; its file cannot be made again.
 SUPERBLOCK_WITHOUT_CHECKSUMS = attrs.evolve(
     SUPERBLOCK,
@@ -245,12 +261,19 @@ def message_file(message: Message) -> str:
     return f"message-{number:02}-{type(message).__name__}.bin"
 
 
+#: Superblocks of version 1, which nobody writes any more, and what is read from them.
+OLDER_FILES = {
+    "superblock.bin": SUPERBLOCK,
+    "superblock-without-checksums.bin": SUPERBLOCK_WITHOUT_CHECKSUMS,
+}
+
+
 def golden_files() -> dict[str, bytes]:
-    """Return what the golden files of version 1 hold, by name."""
+    """Return what the golden files hold, by name, but for those of `OLDER_FILES`."""
     files = {
         "frame-data.bin": frame_bytes(),
         "frame-wrap.bin": wrap_bytes(),
-        "superblock.bin": superblock.encode_superblock(SUPERBLOCK),
+        "superblock-2.bin": superblock.encode_superblock(SUPERBLOCK_2),
         "bitmap-page.bin": page_bytes(),
         "checksum-page.bin": checksum_page_bytes(),
     }

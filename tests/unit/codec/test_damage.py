@@ -162,10 +162,12 @@ def test_a_random_meta_with_the_right_checksum_raises_nothing_else(kind: int, me
     assert messages.MESSAGE_KINDS[type(message)] == kind
 
 
-@given(st.binary(max_size=200))
-def test_a_random_superblock_with_the_right_checksum_raises_nothing_else(body: bytes) -> None:
+@given(st.sampled_from((1, 2)), st.binary(max_size=200))
+def test_a_random_superblock_with_the_right_checksum_raises_nothing_else(
+    version: int, body: bytes
+) -> None:
     """Its body is MessagePack of somebody else."""
-    header = superblock._HEADER.pack(superblock.MAGIC, 1, 0, len(body), 4)
+    header = superblock._HEADER.pack(superblock.MAGIC, version, 0, len(body), 4)
     with pytest.raises(FormatError):
         superblock.decode_superblock(
             header + crc32(body, crc32(header)).to_bytes(4, "little") + body, 0

@@ -1,4 +1,4 @@
-"""What version 1 wrote is read by every later release, and written again to the same bytes.
+"""What a release wrote is read by every later one; the newest version is written back the same.
 
 The files in ``golden`` were made once by ``tests/unit/codec/make_golden.py`` from the values in
 ``tests/unit/codec/samples.py``.
@@ -10,6 +10,8 @@ import attrs
 import pytest
 
 from srshell.codec import bitmap_page, checksum_page, log_frame, messages, superblock
+from srshell.codec.checksum import crc32
+from srshell.codec.errors import FormatError
 from srshell.codec.messages import Message
 from srshell.model.replica import Standing, Superblock
 from tests.unit.codec import samples
@@ -19,7 +21,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def test_every_layout_and_every_message_has_a_golden_file() -> None:
     """Kinds without a sample would be free to change unseen."""
-    made = {path.name for path in GOLDEN.iterdir()} - {"superblock-without-checksums.bin"}
+    made = {path.name for path in GOLDEN.iterdir()} - set(samples.OLDER_FILES)
     assert made == set(samples.golden_files())
     assert [type(message) for message in samples.MESSAGES] == list(messages.MESSAGE_KINDS)
 
@@ -32,7 +34,7 @@ def test_no_field_of_a_sample_has_its_default(value: Superblock | Standing) -> N
 
 
 @pytest.mark.parametrize("name", samples.golden_files())
-def test_today_s_code_writes_the_bytes_of_version_1(name: str) -> None:
+def test_today_s_code_writes_the_golden_bytes(name: str) -> None:
     """Bytes on disk and on the wire are a promise; a difference here needs a new version."""
     assert samples.golden_files()[name] == (GOLDEN / name).read_bytes()
 
@@ -78,22 +80,36 @@ def test_a_wrap_marker_of_version_1_is_read_and_written_back() -> None:
     assert again == data
 
 
-def test_a_superblock_of_version_1_is_read_and_written_back() -> None:
+def test_a_superblock_of_version_2_is_read_and_written_back() -> None:
     """All facts of it, the nested ones too."""
-    data = (GOLDEN / "superblock.bin").read_bytes()
-    found = superblock.decode_superblock(data, superblock.slot_of(samples.SUPERBLOCK.generation))
-    assert found == samples.SUPERBLOCK
+    data = (GOLDEN / "superblock-2.bin").read_bytes()
+    found = superblock.decode_superblock(data, superblock.slot_of(samples.SUPERBLOCK_2.generation))
+    assert found == samples.SUPERBLOCK_2
     assert superblock.encode_superblock(found) == data
 
 
-def test_a_superblock_from_before_the_checksum_maps_is_read() -> None:
-    """Its replica opens without a map; what is written next has the fields."""
-    data = (GOLDEN / "superblock-without-checksums.bin").read_bytes()
-    found = superblock.decode_superblock(data, superblock.slot_of(samples.SUPERBLOCK.generation))
-    assert found == samples.SUPERBLOCK_WITHOUT_CHECKSUMS
+@pytest.mark.parametrize("name", samples.OLDER_FILES)
+def test_a_superblock_of_version_1_is_read(name: str) -> None:
+    """Without a checksum map its replica opens without one; what is written next is of today."""
+    data = (GOLDEN / name).read_bytes()
+    slot = superblock.slot_of(samples.SUPERBLOCK.generation)
+    found = superblock.decode_superblock(data, slot)
+    assert found == samples.OLDER_FILES[name]
     again = superblock.encode_superblock(found)
-    assert again != data
-    assert superblock.decode_superblock(again, superblock.slot_of(found.generation)) == found
+    assert int.from_bytes(data[4:6], "little") == 1
+    assert int.from_bytes(again[4:6], "little") == superblock.VERSION
+    assert superblock.decode_superblock(again, slot) == found
+
+
+@pytest.mark.parametrize(("name", "claimed"), [("superblock.bin", 2), ("superblock-2.bin", 1)])
+def test_a_body_of_another_version_than_the_header_says_is_refused(name: str, claimed: int) -> None:
+    """Neither reader takes the other's body for its own."""
+    data = bytearray((GOLDEN / name).read_bytes())
+    data[4:6] = claimed.to_bytes(2, "little")
+    end = superblock.HEADER_BYTES + int.from_bytes(data[8:12], "little")
+    data[20:24] = crc32(data[24:end], crc32(data[:20])).to_bytes(4, "little")
+    with pytest.raises(FormatError, match="version"):
+        superblock.decode_superblock(data, superblock.slot_of(samples.SUPERBLOCK.generation))
 
 
 def test_a_checksum_page_of_version_1_is_read_and_written_back() -> None:

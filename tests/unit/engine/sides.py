@@ -19,7 +19,7 @@ from srshell.engine.core import Core, ReplicaEvent
 from srshell.engine.formatting import format_log
 from srshell.engine.replica import Replica
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES
-from srshell.engine.world import Limits, World
+from srshell.engine.world import Limits, Promptness, World
 from srshell.model.replica import (
     Flow,
     OnPeerLoss,
@@ -102,6 +102,8 @@ class Side:
         self.clock_shift_seconds = 0.0
         #: Whether the log is written in the loop's own thread, as with ``--commit direct``.
         self.direct = False
+        #: Says for each commit whether the loop makes it, as with ``--commit auto``.
+        self.promptness: Promptness | None = None
         self.process: SimProcess = loop.process(name)
         self._replica: Replica | None = None
         self._loop = loop
@@ -123,6 +125,7 @@ class Side:
             clock_ns=lambda: int(self._loop.time() * 1e9),
             randomness=self._loop.random(f"site {self.name} {self._boots}"),
             limits=self.limits,
+            promptness=self.promptness,
         )
 
     @property
@@ -332,6 +335,12 @@ def on_sides(test: Callable[[Sides], Awaitable[T]], seed: int = 0, limits: Limit
         return result
 
     return run_simulated(main, seed)
+
+
+async def write_some(side: Side, count: int = 3) -> None:
+    """Fill the first blocks of the volume, each with its number."""
+    for number in range(count):
+        await side.write(number * BLOCK, bytes([number + 1]) * BLOCK)
 
 
 def in_sync(report: ReplicaReport) -> bool:

@@ -7,6 +7,7 @@ import asyncio
 import attrs
 import pytest
 
+from srshell.engine import applier
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES
 from srshell.model.errors import SrError
 from srshell.model.replica import ReplicaData
@@ -279,6 +280,21 @@ def test_a_log_never_overruns_while_its_records_wait_for_the_peer() -> None:
         assert pair.a.report.acked_lsn == 60
 
     on_sides(test)
+
+
+def test_records_that_have_waited_do_not_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many batches they are."""
+    monkeypatch.setattr(applier, "_BATCH_RECORDS", 4)
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        for number in range(20):
+            await pair.a.write(number * BLOCK, b"x")
+        assert pair.a.core.applied_lsn == 0
+        await pair.pass_time(8.0)
+        assert pair.a.core.applied_lsn == 20
+
+    on_sides(test, limits=attrs.evolve(LIMITS, linger_seconds=5.0))
 
 
 def test_nobody_waits_for_records_that_wait_for_company() -> None:

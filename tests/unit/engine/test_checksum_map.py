@@ -104,6 +104,64 @@ def test_forgotten_blocks_are_unknown_durably() -> None:
     on_a_log(test)
 
 
+@pytest.mark.parametrize("way", ["put", "put_all", "put_run", "put_zeros", "forget"])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_pages_that_are_alike_are_changed_one_by_one(way: str, zeros: bool) -> None:
+    """Blank pages share one table, and pages of zeros another one; a change stays in its page."""
+
+    async def test(file: BlockFile, _: SimDisk) -> None:
+        checksums = ChecksumMap(PARTNERSHIP, LAYOUTS, file)
+        blocks = 2 * CHECKSUMS_PER_PAGE
+        await checksums.load(0, range(blocks))
+        if zeros:
+            checksums.put_zeros(0, 0, blocks)
+        expected = [ZEROS if zeros else UNKNOWN] * blocks
+        expected[3] = {"put_zeros": ZEROS, "forget": UNKNOWN}.get(way, 5)
+        match way:
+            case "put":
+                checksums.put(0, 3, 5)
+            case "put_all":
+                checksums.put_all(0, {3: 5})
+            case "put_run":
+                checksums.put_run(0, 3, [5])
+            case "put_zeros":
+                checksums.put_zeros(0, 3, 4)
+            case _:
+                await checksums.forget(0, 3 * BLOCK_BYTES, 1)
+        assert list(checksums.get_run(0, 0, blocks)) == expected
+        checksums.put_zeros(0, CHECKSUMS_PER_PAGE, blocks)
+        assert list(checksums.get_run(0, blocks // 2, blocks)) == [ZEROS] * (blocks // 2)
+        fresh = ChecksumMap(PARTNERSHIP, LAYOUTS, file)
+        await fresh.load(0, range(blocks))
+        assert not any(fresh.get_run(0, 0, blocks))
+        await write(checksums)
+        assert (await found(file, 0, list(range(10))))[0] == expected[:10]
+
+    on_a_log(test)
+
+
+def test_all_that_a_log_holds_is_forgotten_at_once() -> None:
+    """Single blocks and long ranges, of both volumes; the last block is a short one."""
+
+    async def test(file: BlockFile, _: SimDisk) -> None:
+        checksums = ChecksumMap(PARTNERSHIP, LAYOUTS, file)
+        await checksums.load(0, range(LARGE_BLOCKS))
+        await checksums.load(1, range(10))
+        checksums.put_zeros(0, 0, LARGE_BLOCKS)
+        checksums.put_zeros(1, 0, 10)
+        first, end = CHECKSUMS_PER_PAGE - 2, 2 * CHECKSUMS_PER_PAGE + 3
+        long = (0, first * BLOCK_BYTES, (end - first) * BLOCK_BYTES)
+        last = (0, LARGE_BYTES - 512, 512)
+        await checksums.forget_all([(1, 3 * BLOCK_BYTES, 4096), long, (0, 5, 10), last])
+        await write(checksums)
+        known = (await found(file, 0, list(range(LARGE_BLOCKS))))[0]
+        gone = {0, *range(first, end), LARGE_BLOCKS - 1}
+        assert {block for block, one in enumerate(known) if one == UNKNOWN} == gone
+        assert (await found(file, 1, [2, 3, 4]))[0] == [ZEROS, UNKNOWN, ZEROS]
+
+    on_a_log(test)
+
+
 def test_a_damaged_page_knows_nothing_says_so_and_is_written_anew() -> None:
     """A torn page raises no alarm about blocks, but is not passed over in silence."""
 

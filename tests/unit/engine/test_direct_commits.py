@@ -1,16 +1,21 @@
-"""A log that is written where the write is made: no task is woken for it, all else is as ever."""
+"""A log that is written where the write is made: no task is woken for it, all else is as ever.
+
+With ``--commit auto`` the loop makes some commits and a thread makes the others.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import attrs
 import pytest
 
 from srshell.codec.log_frame import RecordKind
+from srshell.engine import committer
 from srshell.model.errors import SrError
 from srshell.simulation import FaultKind
-from tests.unit.engine.sides import BLOCK, KIB, VOLUME, Sides, log_path, on_sides
+from tests.unit.engine.sides import BLOCK, KIB, LIMITS, VOLUME, Sides, log_path, on_sides
 
 
 def on_direct_sides(test: Callable[[Sides], Awaitable[None]]) -> None:
@@ -75,13 +80,13 @@ def test_writes_wait_for_room_in_both_logs() -> None:
 def test_a_locked_range_waits_and_others_behind_it_too() -> None:
     async def test(pair: Sides) -> None:
         await pair.sync()
-        committer = pair.a.replica.committer
-        committer.locked.append((0, 0, BLOCK))
+        present = pair.a.replica.committer
+        present.locked.append((0, 0, BLOCK))
         writing = [pair.a.begin(pair.a.write(number * BLOCK, b"x")) for number in range(2)]
         await pair.pass_time(0.1)
         assert not any(write.done() for write in writing)
-        committer.locked.clear()
-        committer.poke()
+        present.locked.clear()
+        present.poke()
         assert await asyncio.gather(*writing) == [1, 2]
 
     on_direct_sides(test)
@@ -99,6 +104,148 @@ def test_no_lsn_is_given_out_while_somebody_holds_the_frames() -> None:
         assert await writing == 1
 
     on_direct_sides(test)
+
+
+def test_a_write_that_comes_alone_is_in_the_log_when_it_is_handed_in() -> None:
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        await pair.a.write(0, b"first")
+
+        async def hand_one_in() -> bool:
+            (write,) = hand_in(pair, 1)
+            assert pair.a.core.log.durable_lsn == 2
+            done = write.done()
+            await write
+            return done
+
+        assert await pair.a.do(hand_one_in()) is False  # both logs
+
+    on_direct_sides(test)
+
+
+def test_writes_wait_for_an_acknowledgement_that_is_near_and_share_a_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing but that acknowledgement lets them go on: no checkpoint, nothing that is applied."""
+    monkeypatch.setattr(committer, "_NEAR_NS", 10**9)
+
+    async def test(pair: Sides) -> None:
+        pair.a.direct = pair.b.direct = True
+        await pair.sync()
+        await pair.a.write(0, b"first")
+
+        async def hand_in_while_one_is_under_way() -> None:
+            writes = hand_in(pair, 1)
+            assert pair.a.core.log.durable_lsn == 2
+            for _ in range(3):
+                await asyncio.sleep(0)
+                writes += hand_in(pair, 1)
+            async with asyncio.timeout(1.0):
+                assert await asyncio.gather(*writes) == [2, 3, 4, 5]
+
+        await pair.a.do(hand_in_while_one_is_under_way())
+        assert [frame.last_lsn for frame in pair.a.core.ring.frames] == [1, 2, 5]
+
+    idle = attrs.evolve(LIMITS, linger_seconds=600.0, checkpoint_seconds=600.0)
+    on_sides(test, limits=idle)
+
+
+def test_writes_do_not_wait_for_an_acknowledgement_that_is_far(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over a distance there is more than one frame on its way."""
+    monkeypatch.setattr(committer, "_NEAR_NS", 0)
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        await pair.a.write(0, b"first")
+
+        async def hand_in_while_one_is_under_way() -> None:
+            writes = hand_in(pair, 1)
+            await asyncio.sleep(0)
+            writes += hand_in(pair, 1)
+            while pair.a.core.log.durable_lsn < 3:  # noqa: ASYNC110  (as many turns as it takes)
+                await asyncio.sleep(0)
+            assert not any(write.done() for write in writes)
+            await asyncio.gather(*writes)
+
+        await pair.a.do(hand_in_while_one_is_under_way())
+
+    on_direct_sides(test)
+
+
+def test_a_side_that_acknowledges_alone_leaves_the_loop_a_turn() -> None:
+    """A writer whose every write were done when it is handed in would let nobody else live."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        pair.cut()
+        await pair.a.write(0, b"alone")  # after the peer timeout
+
+        async def hand_one_in() -> bool:
+            (write,) = hand_in(pair, 1)
+            done = write.done()
+            await write
+            return done
+
+        assert pair.a.report.alone
+        assert await pair.a.do(hand_one_in()) is False
+
+    on_direct_sides(test)
+
+
+class Script:
+    """Lets the loop commit or not, as the test says, and notes who did."""
+
+    def __init__(self) -> None:
+        self.here = True
+        self.by: list[str] = []
+
+    def allows(self, who: object) -> bool:
+        return self.here
+
+    def committed(self, who: object, in_loop_ns: int = 0) -> None:
+        self.by.append("loop" if self.here else "thread")
+
+    def read(self) -> None:
+        pass
+
+
+def test_each_commit_is_made_where_the_site_wants_it() -> None:
+    async def test(pair: Sides) -> None:
+        scripts = pair.a.promptness, pair.b.promptness = Script(), Script()
+        await pair.sync()
+        for lsn, here in enumerate((True, False, False, True, True), 1):
+            for script in scripts:
+                script.here = here
+            assert await pair.a.write(0, b"x") == lsn
+        for side, script in zip((pair.a, pair.b), scripts, strict=True):
+            assert script.by == ["loop", "thread", "thread", "loop", "loop"]
+            assert side.core.log.durable_lsn == 5
+
+    on_sides(test)
+
+
+def test_the_loop_does_not_write_a_log_that_a_thread_is_writing() -> None:
+    async def test(pair: Sides) -> None:
+        script = pair.a.promptness = Script()
+        await pair.sync()
+        core = pair.a.core
+
+        async def write_while_a_checkpoint_writes() -> None:
+            checkpoint = asyncio.ensure_future(pair.a.replica.applier.checkpoint())
+            while core.log.file.idle:  # noqa: ASYNC110  (nothing says when a job begins)
+                await asyncio.sleep(0)
+            assert not core.commits_now
+            (write,) = hand_in(pair, 1)
+            assert await write == 2
+            await checkpoint
+
+        await pair.a.write(0, b"x")
+        await pair.a.do(write_while_a_checkpoint_writes())
+        assert script.by[0] == "loop"
+
+    on_sides(test)
 
 
 @pytest.mark.parametrize("operation", ["write", "sync"])

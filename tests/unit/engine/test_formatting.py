@@ -15,7 +15,7 @@ from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.formatting import format_log, lay_out, wipe_log
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES, read_superblock
 from srshell.model.errors import SrError
-from srshell.model.replica import ReplicaData, ReplicaVolume, Superblock
+from srshell.model.replica import VOLUMES_MAX, ReplicaData, ReplicaVolume, Superblock
 from srshell.simulation import FaultKind, run_simulated
 from srshell.storage import StorageError
 from tests.unit.engine import sides
@@ -199,8 +199,8 @@ def test_a_wiped_log_is_blank_again() -> None:
 @pytest.mark.parametrize(
     "volumes",
     [
-        [("n", "/p/" + "x" * 4000)] * 3,
-        [(f"volume-{number}", f"/pools/volume-{number}") for number in range(100)],
+        [(f"n{number}", f"/{number}{'x' * 4000}/n{number}") for number in range(3)],
+        [(f"volume-{number}", f"/pools/volume-{number}") for number in range(VOLUMES_MAX + 1)],
     ],
     ids=["long paths", "many volumes"],
 )
@@ -220,15 +220,18 @@ def test_a_group_that_would_outgrow_its_superblock_is_refused_before_anything_is
     on_sides(test)
 
 
-def test_a_group_of_thirty_volumes_has_room_to_grow() -> None:
+def test_a_group_of_as_many_volumes_as_it_can_have_is_made() -> None:
     async def test(pair: Sides) -> None:
         disk = pair.a.world.log_disk
         await disk.create(log_path("A"), 2 << 20)
         many = tuple(
             ReplicaVolume(f"volume-{n:02}", f"/a/pool/of/usual/length/volume-{n:02}", BLOCK, BLOCK)
-            for n in range(30)
+            for n in range(VOLUMES_MAX)
         )
         await format_log(spec("A", volumes=many, log_bytes=2 << 20), pair.a.world)
+        found = await superblock_of(pair.a)
+        assert found is not None
+        assert [(v.name, v.path) for v in found.volumes] == [(v.name, v.path) for v in many]
 
     on_sides(test)
 

@@ -19,7 +19,7 @@ from srshell.codec.log_frame import (
     pack_body,
     parse_header,
 )
-from srshell.engine.log_file import LogFile, extents_of
+from srshell.engine.log_file import LogFile
 from srshell.replication.ring import Ring
 from srshell.simulation import FaultKind, SimDisk, run_simulated
 from srshell.storage import Disk, OsDisk, StorageError, Write
@@ -48,10 +48,10 @@ class CountingExecutor(Executor):
         return future
 
 
-def frame(first_lsn: int, payload: bytes, epoch: int = 1) -> tuple[FrameBody, Any]:
+def frame(first_lsn: int, payload: bytes, epoch: int = 1) -> FrameBody:
     """One write in a frame of its own."""
     records = [Record(first_lsn, RecordKind.WRITE, 0, 0, len(payload), payload)]
-    return pack_body(epoch, first_lsn, records), extents_of(records)
+    return pack_body(epoch, first_lsn, records)
 
 
 def log_on(file: Any) -> LogFile:  # noqa: ANN401 - a block file, or one that fails

@@ -124,7 +124,8 @@ class OverlayBesideBytes(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_kept_for_nothing(self) -> None:
-        assert bool(self.overlay._blocks) == bool(self.overlay.records)
+        indexed = {record.lsn for pieces in self.overlay._blocks.values() for record in pieces}
+        assert indexed in (set(), {record.lsn for record in self.overlay.records})
         assert self.overlay.payload_bytes == sum(len(r.payload) for r in self.overlay.records)
 
 

@@ -42,7 +42,7 @@ async def written(pair: Sides, count: int) -> None:
 async def read_back(pair: Sides, lsn: int) -> FrameBody:
     held = pair.a.core.ring.find(lsn)
     assert held is not None
-    return await pair.a.do(pair.a.core.log.read_body(held, 1, len(held.extents)))
+    return await pair.a.do(pair.a.core.log.read_body(held, 1, held.record_count))
 
 
 def test_what_the_peer_missed_is_read_from_the_log_and_sent_in_order() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from srshell.engine.arrivals import Arrivals
 from srshell.engine.copier import Copier
-from srshell.engine.pieces import Piece, pieces
+from srshell.engine.pieces import LOOK_BYTES, Piece, pieces
 from srshell.engine.volume_set import Range
 from srshell.replication.source import Phase
 from srshell.simulation import Operation
@@ -192,7 +192,7 @@ def test_pieces_cover_what_is_marked_and_nothing_twice() -> None:
         marked = [0, 2, 4, *range(8, 20), 30, 32]
         for block in marked:
             core.dirty.mark(0, block * BLOCK, BLOCK)
-        found = [piece async for piece in pieces(core, 0, lambda: 8)]
+        found = [piece async for piece in pieces(core, 0, lambda: 8, lambda: LOOK_BYTES)]
         assert found == [
             Piece(0, ((0, BLOCK), (2 * BLOCK, BLOCK), (4 * BLOCK, BLOCK))),
             Piece(0, ((8 * BLOCK, 4 * BLOCK),)),

@@ -14,6 +14,7 @@ from srshell.codec.superblock import (
     HEADER_BYTES,
     SLOT_BYTES,
     SLOT_COUNT,
+    VERSION,
     encode_superblock,
 )
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES, SuperblockFile, read_superblock
@@ -23,6 +24,7 @@ from srshell.simulation import FaultKind, SimDisk, run_simulated
 from srshell.storage import BlockFile, Disk, OsDisk, StorageError, Write
 from tests.unit.codec.samples import SUPERBLOCK
 
+GOLDEN = Path(__file__).parents[1] / "codec" / "golden"
 FIRST = attrs.evolve(SUPERBLOCK, generation=4, role=ReplicaRole.SECONDARY, durable_lsn=0)
 
 
@@ -112,11 +114,25 @@ async def test_a_slot_that_rots_cannot_bring_back_what_this_side_was(
     assert attrs.evolve(found, generation=changed.generation) == changed
 
 
+async def test_a_log_of_version_1_goes_on_in_the_newest(file: BlockFile) -> None:
+    """And while a slot of it is the newest that is whole, it counts."""
+    older = (GOLDEN / "superblock.bin").read_bytes()
+    await file.write_at([Write(3 * SLOT_BYTES, (older,))], True)
+    found = await read_superblock(file)
+    assert found is not None
+    following = attrs.evolve(found, generation=found.generation + 1, checkpoint_lsn=39)
+    assert await SuperblockFile(file, found).write(lambda _: following) == following
+    assert int.from_bytes((await file.read_at(0, 6))[4:], "little") == VERSION
+    assert await read_superblock(file) == following
+    await damage(file, following.generation)
+    assert await read_superblock(file) == found
+
+
 async def test_a_slot_of_a_later_format_is_refused_not_passed_over(file: BlockFile) -> None:
     """An older program would take an older slot for the truth."""
     await put(file, attrs.evolve(SUPERBLOCK, generation=8))
     newer = bytearray(encode_superblock(attrs.evolve(SUPERBLOCK, generation=9)))
-    newer[4:6] = (2).to_bytes(2, "little")
+    newer[4:6] = (VERSION + 1).to_bytes(2, "little")
     end = HEADER_BYTES + int.from_bytes(newer[8:12], "little")
     checksum = crc32(bytes(newer[HEADER_BYTES:end]), crc32(bytes(newer[: HEADER_BYTES - 4])))
     newer[HEADER_BYTES - 4 : HEADER_BYTES] = checksum.to_bytes(4, "little")

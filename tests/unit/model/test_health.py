@@ -68,6 +68,7 @@ def health_of(
         (primary(split=Divergence(1, 2, 1, 1), **LOST), None, H.CRITICAL, ["split-brain"]),
         (primary(data=ReplicaData.FAILED, failure="EIO"), None, H.CRITICAL, ["failed"]),
         (primary(), Surroundings(site_up=False), H.CRITICAL, ["site-down"]),
+        (None, Surroundings(trouble="SR9210"), H.CRITICAL, ["failed"]),
         (primary(torn_down=True), None, H.WARNING, ["torn-down-here"]),
         (primary(**LOST), Surroundings(peer_torn_down=True), H.WARNING,
          ["waiting-for-tear-down"]),

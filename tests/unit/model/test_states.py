@@ -96,6 +96,8 @@ def test_the_word_follows_from_the_report(report: ReplicaReport | None, state: S
     [
         (primary(), Surroundings(site_up=False), S.ERROR),
         (None, Surroundings(site_up=False), S.ERROR),
+        (None, Surroundings(trouble="SR9210"), S.ERROR),
+        (None, Surroundings(), S.DISABLED),
         (primary(**LOST), Surroundings(failed_over=True), S.FAILED_OVER),
         (secondary(**LOST), Surroundings(failed_over=True), S.FAILED_OVER),
         (primary(), Surroundings(failed_over=True), S.SYNCHRONIZING),

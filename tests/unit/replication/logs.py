@@ -15,6 +15,7 @@ from srshell.codec.log_frame import (
     stamp,
     wrap_marker,
 )
+from srshell.codec.log_table import table_of
 from srshell.model.replica import Segment, Superblock
 from srshell.replication.ring import HeldFrame, Ring
 from srshell.replication.scan import LogScan
@@ -106,7 +107,14 @@ class LogImage:
         pieces.append(Written(placement.position % ring_bytes, data))
         lsn, size_bytes = body.first_lsn, body.body_bytes
         held = HeldFrame(
-            lsn, lsn, placement.position, len(data), chain, body.body_crc, size_bytes, ()
+            lsn,
+            lsn,
+            placement.position,
+            len(data),
+            chain,
+            body.body_crc,
+            size_bytes,
+            table_of(body),
         )
         self.ring.append(held, crc)
         return True

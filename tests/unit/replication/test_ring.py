@@ -30,7 +30,7 @@ def write(log: Ring, sectors: int, records: int = 1) -> Placement:
         log.chain,
         first_lsn,
         100,
-        (),
+        b"",
     )
     log.append(frame, header_crc=1000 + first_lsn)
     return placement

@@ -54,6 +54,51 @@ def test_a_scan_begins_at_the_head_of_the_superblock() -> None:
     assert lsns(log.scan()) == [3]
 
 
+def read_as_known(log: LogImage, lsn: int) -> tuple[LogScan, int]:
+    """Scan a log of which the volumes hold all up to an LSN; return how many bytes it wanted."""
+    scan, wanted_bytes = LogScan(log.superblock, lsn), 0
+    while scan.wanted is not None:
+        offset, length = scan.wanted.offset, scan.wanted.length
+        wanted_bytes += length if scan.ahead_bytes < 0 else 0
+        scan.feed(memoryview(log.image)[offset : offset + length])
+    return scan, wanted_bytes
+
+
+def test_of_what_the_volumes_hold_only_the_tables_are_read() -> None:
+    log = LogImage()
+    log.append(THREE, TWO)
+    log.append(ONE)
+    whole, most_bytes = read_as_known(log, 0)
+    scan, wanted_bytes = read_as_known(log, 2)
+    assert [record.lsn for record in scan.records] == [3]
+    assert (scan.frames, scan.position, scan.chain) == (whole.frames, whole.position, whole.chain)
+    assert wanted_bytes == most_bytes - THREE - TWO
+    assert read_as_known(log, 3)[0].ending is Ending.TEAR
+
+
+@pytest.mark.parametrize(("known_lsn", "tail_lsn"), [(0, 0), (1, 3)])
+def test_a_payload_that_the_volumes_hold_is_verified_when_a_peer_needs_it(
+    known_lsn: int, tail_lsn: int
+) -> None:
+    log = LogImage()
+    log.append(THREE)
+    log.append(ONE, ONE)
+    log.damage(0, sectors=[1])
+    scan, _ = read_as_known(log, known_lsn)
+    assert scan.tail_lsn == tail_lsn
+    assert scan.ending is (Ending.TEAR if tail_lsn else Ending.DAMAGE)
+
+
+@pytest.mark.parametrize("byte", [128, 128 + 8, 128 + 23])
+def test_a_damaged_table_is_missed_whatever_the_volumes_hold(byte: int) -> None:
+    log = LogImage()
+    log.append(ONE)
+    log.append(ONE)
+    log.image[byte] ^= 1
+    scan, _ = read_as_known(log, 2)
+    assert (scan.tail_lsn, scan.ending) == (0, Ending.DAMAGE)
+
+
 # Tears.
 
 

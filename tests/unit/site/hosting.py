@@ -2,12 +2,13 @@
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import attrs
 
+from srshell.codec.checksum import Buffer
 from srshell.engine.world import Limits
 from srshell.model.inventory import PoolKind
 from srshell.model.replica import Flow, ReplicaReport, ReplicaRole, ReplicaSpec, ReplicaVolume
@@ -41,6 +42,10 @@ class SyncHandle(OsHandle):
     def datasync(self) -> None:
         self.on_sync()
         super().datasync()
+
+    def write_through(self, buffers: Sequence[Buffer], offset: int, length: int) -> bool:
+        """Refuse: syncs are calls of their own here."""
+        return False
 
 
 class SyncDisk(OsDisk):

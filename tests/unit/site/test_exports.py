@@ -222,6 +222,21 @@ async def _read(client: Client, offset: int, length: int) -> tuple[int, bytes]:
     return error, b"" if error else await client.receive(length)
 
 
+async def test_what_waited_when_the_role_ended_is_not_answered(fabric: Fabric) -> None:
+    """Who reconnects sends it again, to the new primary; an error would be the guest's."""
+    a, b = await fabric.in_sync()
+    await a.export("volA")
+    client = await _client(a, "volA")
+    assert await _write(client, 0, b"y" * 4096) == 0
+    lsn = await a.seal(PARTNERSHIP, "operation")
+    for number in range(3):
+        client.send(wire.write(4096 * number, b"z" * 4096))
+    await a.demote(PARTNERSHIP, "operation", 2)
+    await b.promote(PARTNERSHIP, "operation", lsn, alone=False)
+    assert await client.ended() == b""
+    assert await b.read("volB", 0, 8192) == (b"y" * 4096).ljust(8192, b"\0")
+
+
 async def test_a_secondary_is_shown_to_those_who_only_read(fabric: Fabric) -> None:
     """What is committed is seen at once; when it becomes primary, they have to come again."""
     a, b = await fabric.in_sync()

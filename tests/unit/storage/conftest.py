@@ -48,6 +48,10 @@ class FaultyHandle:
             return 0
         return self.real.pwritev([b"".join(buffers)[: self.write_bytes_max]], offset)
 
+    def write_through(self, buffers: Sequence[Buffer], offset: int, length: int) -> bool:
+        self._enter("write_through")
+        return self.real.write_through(buffers, offset, length)
+
     def datasync(self) -> None:
         self._enter("datasync")
         self.real.datasync()

@@ -191,6 +191,19 @@ def test_a_system_without_punching_or_fdatasync_is_served(
     file.close()
 
 
+def test_nothing_is_read_ahead_into_a_file_that_is_written(
+    disk: OsDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "volume")
+    disk.create(path, 8192)
+    told: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _, *words: told.append(words))
+    disk.open(path).close()
+    assert told == [(0, 0, os.POSIX_FADV_RANDOM)]
+    disk.open(path, writable=False).close()
+    assert len(told) == 1
+
+
 def test_a_bad_descriptor_is_an_error_of_the_punch(tmp_path: Path) -> None:
     (tmp_path / "read-only").write_bytes(bytes(4096))
     with (tmp_path / "read-only").open("rb") as file, pytest.raises(OSError, match="descriptor"):
