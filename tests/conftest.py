@@ -4,6 +4,7 @@ The run ends with a manifest of what was skipped, on the screen and in ``build/s
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -16,6 +17,7 @@ from tests import manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = ROOT / "build" / "skips.json"
+COMPILED = ROOT / "build" / "compiled"
 
 #: Its tests share one stage, so one worker of a parallel run takes them all, and begins with them.
 TOGETHER = "tests/process/"
@@ -36,6 +38,15 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Let thousands of processes find their modules compiled, whatever the environment says."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        environment.setenv("PYTHONPYCACHEPREFIX", str(COMPILED))
+        yield
 
 
 class SkipManifest:

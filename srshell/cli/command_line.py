@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from srshell.cli import help_text, processes, remote, show
+from srshell.cli import help_text, processes, remote, show, streams
 from srshell.cli.surroundings import (
     Exit,
     Surroundings,
@@ -32,43 +32,48 @@ from srshell.model.errors import SrError
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
+    if words is None:
+        streams.take()
     typed = list(sys.argv[1:] if words is None else words)
     around = Surroundings(FabricPlace(Path()), json="--json" in typed)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        return _run(typed)
+        try:
+            around, rest, flags = read_options(typed)
+        except SrError as error:
+            raise UsageProblem(error) from error
+        code = _run(around, rest, flags)
+        sys.stdout.flush()
+        return code
     except UsageProblem as problem:
-        show.show_error(problem.error, around, as_json=around.json)
-        return Exit.USAGE
+        return _refused(problem.error, Exit.USAGE, around, typed)
     except Unreachable as unreachable:
-        show.show_error(unreachable.error, around, as_json=around.json)
-        return Exit.UNREACHABLE
+        return _refused(unreachable.error, Exit.UNREACHABLE, around, typed)
     except SrError as error:
-        show.show_error(error, around, as_json=around.json)
-        return Exit.FAILED
+        return _refused(error, Exit.FAILED, around, typed)
     except remote.Detached as detached:
-        print("\n".join(detached.lines()), file=sys.stderr)
+        print(around.addressed("\n".join(detached.lines())), file=sys.stderr)
         return Exit.INTERRUPTED
     except KeyboardInterrupt:
         print("interrupted: nothing was left half done", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output went away, as `head` does; Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.discard()
         return Exit.OK
     except Exception as error:  # noqa: BLE001 - the last line of defence
-        show.show_error(_unforeseen(error), around, as_json=around.json)
-        return Exit.FAILED
+        return _refused(_unforeseen(error), Exit.FAILED, around, typed)
 
 
-def _run(words: list[str]) -> int:
-    """Read the words and run what they say."""
-    try:
-        around, rest, flags = read_options(words)
-    except SrError as error:
-        raise UsageProblem(error) from error
+def _refused(error: SrError, code: Exit, around: Surroundings, typed: list[str]) -> Exit:
+    """Say why a command line came to nothing; returns what the process is to return."""
+    show.show_error(error, around, as_json="--json" in typed)
+    return code
+
+
+def _run(around: Surroundings, rest: list[str], flags: set[str]) -> int:
+    """Run what the words say."""
     if "--version" in flags:
         from srshell import __version__
 
@@ -87,11 +92,8 @@ def _run(words: list[str]) -> int:
         return _help(rest)
     if call.json:
         around = _with_json(around)
-    code = (
-        processes.run(call, around) if call.spec.effect is Effect.RUNS else remote.run(call, around)
-    )
-    sys.stdout.flush()
-    return code
+    perform = processes.run if call.spec.effect is Effect.RUNS else remote.run
+    return perform(call, around)
 
 
 def _read(words: list[str]) -> Call | None:
@@ -124,7 +126,10 @@ def _with_json(around: Surroundings) -> Surroundings:
 
 
 def _unforeseen(error: Exception) -> SrError:
-    """SR9999 for a defect of ours, with the traceback in a file."""
+    """SR9999 for a defect of ours, with the traceback in a file; what is none is said."""
+    if isinstance(error, FileNotFoundError) and not _stands_somewhere():
+        facts = "it was removed since this shell went there"
+        return SrError.make("SR0105", facts=facts, mend="cd", noun="directory", name=os.curdir)
     problem = f"{type(error).__name__}: {error}"
     try:
         with tempfile.NamedTemporaryFile(
@@ -135,3 +140,11 @@ def _unforeseen(error: Exception) -> SrError:
     except OSError:
         facts = "the details could not be written"
     return SrError.make("SR9999", facts=facts, mend="srshell events", problem=problem)
+
+
+def _stands_somewhere() -> bool:
+    """Whether the directory that this process works in is still there."""
+    try:
+        return bool(Path.cwd())
+    except FileNotFoundError:
+        return False

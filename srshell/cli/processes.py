@@ -27,6 +27,7 @@ from srshell.fabric.launch import (
     child_environment,
     try_connect,
 )
+from srshell.model.commits import Commits
 from srshell.model.errors import SrError
 
 
@@ -47,7 +48,7 @@ def _serve(arguments: dict[str, Any], around: Surroundings) -> int:
         ready_fd=arguments.get("ready_fd"),
         sandbox=bool(arguments.get("sandbox")) or around.options.sandbox,
         profile=arguments.get("profile") or around.options.profile,
-        direct_commits=arguments.get("commit") == "direct",
+        commits=Commits(arguments.get("commit") or Commits.AUTO),
         viewer_groups=tuple(arguments.get("viewer_groups", ())),
         operator_groups=tuple(arguments.get("operator_groups", ())),
         token_file=arguments.get("token_file"),

@@ -9,7 +9,6 @@ Always true:
 from __future__ import annotations
 
 import json
-import sys
 import time
 from typing import Any
 
@@ -186,13 +185,7 @@ def _exit_code(call: Call, data: bytes | str) -> int:
             return Exit.CRITICAL
         return Exit.FAILED if "Warning" in healths else Exit.OK
     if call.method == "job":
-        return Exit.FAILED if report["job"]["state"] == "failed" else Exit.OK
+        # Who waits for a job goes on as if it was done; who cancels it has what was wanted.
+        bad = {"failed"} if call.arguments.get("cancel") else {"failed", "cancelled"}
+        return Exit.FAILED if report["job"]["state"] in bad else Exit.OK
     return Exit.OK if report.get("clean", True) and report["equal"] else Exit.FAILED
-
-
-def flush(around: Surroundings) -> None:
-    """Push out what was printed; a reader that went away is no error."""
-    try:
-        around.out.flush()
-    except BrokenPipeError:
-        sys.stdout = None

@@ -3,7 +3,9 @@
 Always true:
 
 (1) Results go to standard output, everything else to standard error; success leaves it empty.
-(2) In a pipe a table is plain text with two spaces between columns; on a terminal rich draws it
+(2) A command line that is shown names the fabric, if the command line that led to it did.
+(3) A reader that went away, as `head` does, changes no exit code.
+(4) In a pipe a table is plain text with two spaces between columns; on a terminal rich draws it
     no wider than the terminal.
 """
 
@@ -13,6 +15,9 @@ import json
 import time
 from typing import Any
 
+import attrs
+
+from srshell.cli import streams
 from srshell.cli.surroundings import Surroundings
 from srshell.fabric.pages import Page, page_of, printable, progress_line
 from srshell.fabric.progress import RateMeter
@@ -23,15 +28,23 @@ _WIDTH_MIN = 40
 
 def show_result(data: bytes | str, around: Surroundings) -> None:
     """Print a report, given as JSON."""
-    if around.json:
-        text = data.decode() if isinstance(data, bytes) else data
-        print(text, file=around.out)
-        return
-    show_page(page_of(json.loads(data)), around)
+    try:
+        if around.json:
+            print(data.decode() if isinstance(data, bytes) else data, file=around.out)
+        else:
+            show_page(page_of(json.loads(data)), around)
+        around.out.flush()
+    except BrokenPipeError:
+        streams.discard()
 
 
 def show_page(page: Page, around: Surroundings) -> None:
     """Print a page."""
+    page = attrs.evolve(
+        page,
+        headline=around.addressed(page.headline),
+        lines=tuple(around.addressed(line) for line in page.lines),
+    )
     if around.drawn:
         _draw(page, around)
     else:
@@ -40,6 +53,7 @@ def show_page(page: Page, around: Surroundings) -> None:
 
 def show_error(error: SrError, around: Surroundings, *, as_json: bool) -> None:
     """Print an error to standard error."""
+    error.facts, error.mend = around.addressed(error.facts), around.addressed(error.mend)
     if as_json:
         print(json.dumps(error.to_json()), file=around.err)
         return

@@ -6,6 +6,7 @@ Always true: options of srshell itself stand before the command; ``--json`` may 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from enum import IntEnum
@@ -14,6 +15,7 @@ from typing import TextIO
 import attrs
 
 from srshell.fabric.calls import unreadable
+from srshell.fabric.commands import SPOKEN
 from srshell.fabric.launch import OwnerOptions
 from srshell.fabric.place import FabricPlace, find_place
 from srshell.model.errors import SrError
@@ -58,6 +60,7 @@ class Surroundings:
     json: bool = False
     start: bool = True
     options: OwnerOptions = attrs.Factory(OwnerOptions)
+    fabric: str = ""  #: what was typed after ``--fabric``
     out: TextIO = attrs.field(factory=lambda: sys.stdout, repr=False)
     err: TextIO = attrs.field(factory=lambda: sys.stderr, repr=False)
 
@@ -65,6 +68,17 @@ class Surroundings:
     def drawn(self) -> bool:
         """Whether output goes to a terminal that a person looks at."""
         return self.out.isatty() and os.environ.get("TERM", "") != "dumb"
+
+    def addressed(self, text: str) -> str:
+        """A text whose command lines mean this fabric, in the shell that this one was typed in.
+
+        Without ``--fabric`` they do so already; with it they would mean another fabric, in which
+        the same names may stand for other groups.
+        """
+        if not self.fabric:
+            return text
+        option = f"srshell --fabric {shlex.quote(self.fabric)} "
+        return SPOKEN.sub(lambda found: option + found[0].removeprefix("srshell "), text)
 
 
 @attrs.define
@@ -114,6 +128,7 @@ def _surroundings(typed: _Typed) -> Surroundings:
     return Surroundings(
         place=find_place(path),
         json="--json" in typed.flags,
+        fabric=fabric or "",
         start="--no-start" not in typed.flags,
         options=OwnerOptions(sandbox="--sandbox" in typed.flags, profile=typed.profile),
     )

@@ -219,8 +219,6 @@ def _read_word(argument: Argument, text: str) -> object:
         noun = argument.name.replace("_", " ")
         raise SrError.make("SR0005", facts=f"known: {known}", text=text, noun=noun)
     if argument.noun is Noun.PLACE:
-        if "\0" in text:
-            raise SrError.make("SR0005", facts="no path holds a NUL", text=text, noun="path")
         return absolute(text)
     match argument.kind:
         case Kind.SIZE:
@@ -234,8 +232,23 @@ def _read_word(argument: Argument, text: str) -> object:
 
 
 def absolute(place: str) -> str:
-    """A place as the owner, which works in another directory, understands it."""
-    return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - text stays text
+    """A place as the owner, which works in another directory, understands it.
+
+    Raises:
+        SrError: SR0005, it cannot be the path of anything, or nobody can say of what.
+    """
+    facts = ""
+    if not place:
+        facts = "it is empty; the directory where you are is written ."
+    elif "\0" in place:
+        facts = "no path holds a NUL"
+    if facts:
+        raise SrError.make("SR0005", facts=facts, text=place or repr(place), noun="path")
+    try:
+        return os.path.abspath(os.path.expanduser(place))  # noqa: PTH100, PTH111 - text stays text
+    except FileNotFoundError as error:
+        facts = "the directory where you are was removed"
+        raise SrError.make("SR0005", facts=facts, text=place, noun="path") from error
 
 
 def _parse_number(argument: Argument, text: str) -> int:

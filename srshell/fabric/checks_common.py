@@ -5,16 +5,19 @@ Always true: what is wrong is noted in the `Findings`; None is returned for what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import attrs
 
+from srshell.engine.room import check_room_of_group
 from srshell.fabric.findings import Findings, quoted
 from srshell.fabric.snapshot import View
 from srshell.model.errors import SrError
 from srshell.model.geometry import format_exact
 from srshell.model.identity import nearest
 from srshell.model.inventory import Array, Pool, Volume, VolumeKind
+from srshell.model.replica import ReplicaVolume
 
 
 @attrs.frozen
@@ -124,3 +127,14 @@ def find_volume(findings: Findings, name: str) -> Volume | None:
     if volume.job is not None:
         findings.broken(37, f"job {volume.job}", volume=name, job=volume.job)
     return volume
+
+
+def check_log_describes(
+    findings: Findings, group: str, members: Sequence[Volume], log: Volume
+) -> None:
+    """The log has room for the names and paths of all members, whatever becomes of the group."""
+    volumes = [ReplicaVolume(v.name, v.path, v.size_bytes, v.block_bytes) for v in members]
+    try:
+        check_room_of_group(group, log.size_bytes, volumes)
+    except SrError as error:
+        findings.take(error)

@@ -5,7 +5,12 @@ Always true: a check is a pure function of a `View` and the arguments of its com
 
 from __future__ import annotations
 
-from srshell.fabric.checks_common import check_reachable, check_site, find_volume
+from srshell.fabric.checks_common import (
+    check_log_describes,
+    check_reachable,
+    check_site,
+    find_volume,
+)
 from srshell.fabric.findings import Findings, Verdict, free_name
 from srshell.fabric.snapshot import View
 from srshell.model.errors import SrError
@@ -108,6 +113,12 @@ def _check_members(findings: Findings, source: Group, destination: Group) -> Non
         facts += f"{destination.name}: {' '.join(destination.data)}"
         findings.broken(41, facts, source=source.name, destination=destination.name)
         return
+    for group in (source, destination):
+        # A group of an earlier release, too, has to fit before anything of it is made.
+        members = [v for name in group.data if (v := view.snapshot.find_volume(name)) is not None]
+        log = view.snapshot.find_volume(group.log)
+        if log is not None:
+            check_log_describes(findings, group.name, members, log)
     twins = [*zip(source.data, destination.data, strict=True), (source.log, destination.log)]
     for here, there in twins:
         first, second = find_volume(findings, here), find_volume(findings, there)

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from srshell.fabric.checks_common import check_site, find_array, find_volume
+from srshell.fabric.checks_common import (
+    check_log_describes,
+    check_site,
+    find_array,
+    find_volume,
+)
 from srshell.fabric.findings import Findings, Verdict, free_name
 from srshell.fabric.snapshot import View
 from srshell.model.errors import SrError
@@ -52,6 +57,8 @@ def check_group(
     _check_kinds_of_members(findings, name, members, log_volume)
     _check_places(findings, name, members, log_volume)
     _check_free(findings, members, log_volume)
+    if not findings.errors:
+        check_log_describes(findings, name, members, log_volume)
     return findings.verdict()
 
 

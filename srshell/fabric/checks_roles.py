@@ -170,7 +170,16 @@ def _check_in_sync(findings: Findings, way: Direction) -> None:
         left = max(progress.total_bytes - progress.done_bytes, 0)
         facts = f"{facts.removesuffix('.')}, {format_bytes(left)} to go"
     code = "SR6001" if state in _NOT_COPIED else ""
-    findings.broken(59, facts, code=code, group=way.primary, state=state.value)
+    findings.broken(
+        59, facts, _back_in_sync(way, state), code, group=way.primary, state=state.value
+    )
+
+
+def _back_in_sync(way: Direction, state: ReplicationState) -> str:
+    """What to type where waiting alone brings no group in sync; empty where it does."""
+    if state is _S.SUSPENDED:
+        return f"srshell resume {way.primary}"
+    return f"srshell why {way.primary}" if state is _S.ERROR else ""
 
 
 def check_failover(
@@ -327,7 +336,7 @@ def _check_return(findings: Findings, way: Direction) -> None:
     if findings.errors or state in _IN_SYNC:
         return
     if state in {_S.ERROR, _S.SUSPENDED, _S.READY, _S.DISABLED}:
-        mend = "" if state is not _S.SUSPENDED else f"srshell resume {way.primary}"
+        mend = _back_in_sync(way, state)
         findings.broken(59, state.sentence, mend, group=way.primary, state=state.value)
     elif state is not _S.FAILED_OVER or not findings.view.strict:
         # In the strict profile a failed-over side rejoins only by this very command.

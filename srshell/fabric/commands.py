@@ -11,6 +11,8 @@ Always true:
 
 from __future__ import annotations
 
+import re
+
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun
 from srshell.fabric.commands_branches import BRANCHES, TOOLS
 from srshell.fabric.commands_copies import COPIES
@@ -24,6 +26,7 @@ from srshell.fabric.commands_topology import TOPOLOGY
 __all__ = [
     "COMMANDS",
     "FAMILIES",
+    "SPOKEN",
     "Argument",
     "CommandSpec",
     "Effect",
@@ -51,6 +54,13 @@ FAMILIES: dict[str, tuple[CommandSpec, ...]] = {
 COMMANDS: dict[str, CommandSpec] = {
     spec.name: spec for family in FAMILIES.values() for spec in family
 }
+
+#: "srshell" and a word that it knows, anywhere in a text.
+SPOKEN = re.compile(
+    r"(?<![\w/%!.-])srshell (?:--help|(?:{words})(?![\w-]))".format(
+        words="|".join(sorted({re.escape(spec.words[0]) for spec in COMMANDS.values()}))
+    )
+)
 
 
 def find_command(words: tuple[str, ...] | list[str]) -> tuple[CommandSpec, list[str]] | None:

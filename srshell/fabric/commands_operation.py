@@ -16,6 +16,7 @@ from srshell.fabric.command_parts import (
     word,
 )
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun, Role
+from srshell.model.commits import Commits
 
 MACHINES = (
     CommandSpec(
@@ -308,9 +309,10 @@ PROCESSES = (
             choice("--profile", "rules to keep", ("native", "seed-strict"), None),
             choice(
                 "--commit",
-                "where sites that it starts commit to their logs: a thread, or the loop itself",
-                ("thread", "direct"),
-                "thread",
+                "where sites that it starts commit to their logs: a thread, the loop itself, or "
+                "whichever suits",
+                tuple(Commits),
+                Commits.AUTO,
             ),
             option("--share", "a second socket, for others", Noun.PLACE, metavar="SOCKET"),
             options("--viewer-group", "groups that may look", name="viewer_groups"),

@@ -16,6 +16,9 @@ from srshell.fabric.command_parts import (
     words,
 )
 from srshell.fabric.command_spec import Argument, CommandSpec, Effect, Kind, Noun, Role
+from srshell.model.replica import VOLUMES_MAX
+
+_MEMBERS = f"its data volumes, in order, at most {VOLUMES_MAX}"
 
 INVENTORY = (
     CommandSpec(
@@ -189,7 +192,7 @@ PROVISIONING = (
         Effect.CHANGES,
         (
             word("name", "name of the group", metavar="NAME"),
-            options("--data", "its data volumes, in order", Noun.VOLUME, required=True),
+            options("--data", _MEMBERS, Noun.VOLUME, required=True),
             option("--log", "its log volume", Noun.VOLUME, required=True),
             choice("--on-peer-loss", "what its writes do without the peer", POLICIES, "continue"),
         ),

@@ -25,6 +25,7 @@ from srshell.fabric.place import FabricPlace
 from srshell.fabric.pulse import Pulse
 from srshell.fabric.sites import Sites
 from srshell.fabric.snapshot import SiteFacts, Snapshot, View
+from srshell.model.commits import Commits
 from srshell.model.inventory import Array, Operation
 from srshell.model.verification import VerifyState
 from srshell.site.api import SiteApi
@@ -58,7 +59,7 @@ class Context:
     socket: str = ""
     sandbox: bool = False
     in_process: bool = False
-    direct_commits: bool = False  # for sites that are started from now on
+    commits: Commits = Commits.AUTO  # of sites that are started from now on
     copied: bool = False  # a copy to plan on: no machine is started, stopped or written to disk
     pulse: Pulse = attrs.Factory(Pulse)
     journal: Journal = attrs.field(init=False)

@@ -85,8 +85,12 @@ class ControlHttp:
         return self._exchange("GET", path, None, timeout_seconds)
 
     def post(self, path: str, body: dict[str, Any], timeout_seconds: float | None = 30.0) -> bytes:
-        """What the owner answers to ``body``; raises as `get` does."""
-        return self._exchange("POST", path, json.dumps(body).encode(), timeout_seconds)
+        """What the owner answers to ``body``; raises as `get` does, and SR0005 for bytes in it."""
+        try:
+            data = json.dumps(body, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise _unspeakable(body) from error
+        return self._exchange("POST", path, data, timeout_seconds)
 
     def events(self, after: int) -> Iterator[bytes]:
         """Events as they happen, each as JSON; ends when the owner does."""
@@ -157,6 +161,17 @@ class ControlHttp:
                 error, ConnectionRefusedError | FileNotFoundError | BrokenPipeError
             )
             raise OwnerGone(str(error) or type(error).__name__, unheard=unheard) from error
+
+
+def _unspeakable(body: dict[str, Any]) -> SrError:
+    """The error for an argument that holds bytes which are no text, as names of files may."""
+    for name, value in body.items():
+        for text in map(str, value if isinstance(value, tuple | list) else (value,)):
+            if any("\ud800" <= char <= "\udfff" for char in text):
+                facts = f"it is not UTF-8: {text[:80]!r}"
+                noun = "path" if name == "where" else name.replace("_", " ")
+                return SrError.make("SR0005", facts=facts, text=text, noun=noun)
+    return SrError.make("SR0005", facts="it is not UTF-8", text="?", noun="text")
 
 
 def _read_error(data: bytes, status: int) -> SrError:

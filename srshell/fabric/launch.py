@@ -123,12 +123,16 @@ def start_owner(place: FabricPlace, options: OwnerOptions) -> None:
 
 
 def child_environment() -> dict[str, str]:
-    """The environment in which another process of ours finds this package, in any directory."""
+    """The environment in which another process of ours finds this package, in any directory.
+
+    Assertions guard data: a variable that takes them out of programs is not for ours.
+    """
+    known = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}
     root = Path(__file__).resolve().parents[2]
     if root.name in {"site-packages", "dist-packages"}:
-        return dict(os.environ)
+        return known
     paths = [str(root), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    return {**known, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def _wait_until_ready(place: FabricPlace, reader: int) -> None:

@@ -33,6 +33,7 @@ from srshell.fabric.verbs.branches import let_expire
 from srshell.fabric.verbs.machine_processes import stop_machine
 from srshell.fabric.verbs.storage import site_plan
 from srshell.fabric.verbs.verifying import verify_when_due
+from srshell.model.commits import Commits
 from srshell.model.errors import SrError
 from srshell.model.inventory import Array, DesiredState, Profile, Site
 
@@ -86,7 +87,7 @@ async def open_session(
     clock: Clock | None = None,
     socket: str = "",
     in_process: bool = False,
-    direct_commits: bool = False,
+    commits: Commits = Commits.AUTO,
 ) -> FabricSession:
     """Open a fabric whose lock is held: start or find its sites, go on with what was cut short.
 
@@ -107,7 +108,7 @@ async def open_session(
             socket=socket,
             sandbox=catalogue.setting("sandbox") == "yes",
             in_process=in_process,
-            direct_commits=direct_commits,
+            commits=commits,
         )
         await _start_sites(context)
     except BaseException:

@@ -28,6 +28,7 @@ from srshell.fabric.opening import NewFabric, close_session, native_backend, ope
 from srshell.fabric.place import FabricPlace, OwnerLock
 from srshell.fabric.rebuild import adopt, rebuild_catalogue
 from srshell.fabric.reports import StoppedReport
+from srshell.model.commits import Commits
 from srshell.model.errors import SrError
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class OwnerSettings:
     ready_fd: int | None = None
     sandbox: bool = False
     profile: str | None = None
-    direct_commits: bool = False
+    commits: Commits = Commits.AUTO
     viewer_groups: tuple[str, ...] = ()
     operator_groups: tuple[str, ...] = ()
     token_file: str | None = None
@@ -156,7 +157,7 @@ class _Owner:
             native_backend,
             new=NewFabric(settings.sandbox, settings.profile),
             socket=str(path),
-            direct_commits=settings.direct_commits,
+            commits=settings.commits,
         )
         context = self._session.context
         if settings.rebuild:

@@ -19,7 +19,6 @@ from typing import Any
 import attrs
 
 from srshell.model.errors import SrError
-from srshell.storage.trust import who_else_writes
 
 #: Environment variable that names the directory of the fabric.
 VARIABLE = "SRSHELL_FABRIC"
@@ -69,8 +68,15 @@ class FabricPlace:
         """Make the directory, for its user alone.
 
         Raises:
-            SrError: SR9006, it cannot be made or belongs to somebody else.
+            SrError: SR9006, it cannot be made or named, or belongs to somebody else.
         """
+        # Loading it takes a fifth of a command's start, and most commands find the fabric made.
+        from srshell.storage.trust import who_else_writes
+
+        try:
+            str(self.directory).encode()
+        except UnicodeEncodeError as error:
+            raise self.unusable("its path is not UTF-8") from error
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = self.directory.stat()
@@ -121,6 +127,9 @@ def find_place(name_or_path: str | os.PathLike[str] | None = None) -> FabricPlac
         name_or_path: a directory; the socket that its owner made for others; or a plain name, which
             stands for a fabric of this user unless a directory of that name is here.  None: what
             `VARIABLE` says, else the user's default.
+
+    Raises:
+        SrError: SR9006, the path begins where a directory was removed.
     """
     text = os.fspath(name_or_path) if name_or_path is not None else os.environ.get(VARIABLE, "")
     if not text:
@@ -129,7 +138,10 @@ def find_place(name_or_path: str | os.PathLike[str] | None = None) -> FabricPlac
     is_name = name_or_path is not None and os.sep not in text and not text.startswith((".", "~"))
     if is_name and not path.is_dir():
         return FabricPlace(default_directory().parent / text)
-    path = path.absolute()
+    try:
+        path = path.absolute()
+    except FileNotFoundError as error:
+        raise FabricPlace(path).unusable("the directory where you are was removed") from error
     return FabricPlace(path, path if _is_socket(path) else None)
 
 

@@ -242,6 +242,11 @@ def read_facts(report: SiteReport, *, reachable: bool, answered_seconds: float) 
         reachable=reachable,
         answered_seconds=answered_seconds,
         pool_failures={p.name: p.facts for p in report.problems if p.noun == "pool"},
+        replica_failures={
+            p.partnership: f"{p.code} {p.message} {p.facts}".strip()
+            for p in report.problems
+            if p.noun == "replica"
+        },
         open_writers={
             volume: "its NBD export"
             for volume in report.exports

@@ -188,6 +188,8 @@ class SiteFacts:
     may_fence: bool = True
     #: Pool to the system's answer, for pools that cannot be opened.
     pool_failures: Mapping[str, str] = attrs.Factory(dict)
+    #: Partnership to the reason, for replicas that cannot be opened.
+    replica_failures: Mapping[str, str] = attrs.Factory(dict)
     #: Volume to what holds it open for writing.
     open_writers: Mapping[str, str] = attrs.Factory(dict)
     #: Volume to what was found on it; a blank volume is missing here.
@@ -247,6 +249,7 @@ class View:
         )  # fmt: skip
         return Surroundings(
             site_up=site.reachable,
+            trouble=self._trouble(group, partnership),
             failed_over=partnership.failed_over,
             peer_torn_down=partnership.other(group) in partnership.torn_down,
             waiting_for_refresh=tuple(a for a in arrays if a not in partnership.refreshed),
@@ -254,13 +257,27 @@ class View:
             age_seconds=site.answered_seconds,
         )
 
+    def _trouble(self, group: str, partnership: Partnership) -> str:
+        """Why the site has no replica of a group that is replicated; empty if it has one."""
+        known = self.snapshot.group(group)
+        site = self.site(known.array)
+        failure = site.replica_failures.get(partnership.partnership, "")
+        began = known.array in partnership.refreshed and group not in partnership.torn_down
+        if failure or not began or not site.reachable or self.report(group) is not None:
+            return failure
+        pools = {self.snapshot.volume(name).pool for name in (known.log, *known.data)}
+        for pool in sorted(pools & set(site.pool_failures)):
+            error = SrError.make("SR1101", pool=pool, array=known.array)
+            return f"{error.code} {error.message} {site.pool_failures[pool]}".strip()
+        return f"{known.array} holds nothing of {group}: its pool is not the one that it was"
+
     def state(self, group: str) -> ReplicationState:
         """The article's word for one side."""
         if self.snapshot.partnership_of(group) is None:
             return ReplicationState.DISABLED
         report = self.report(group)
         around = self.surroundings(group)
-        if report is None and around.site_up:
+        if report is None and around.site_up and not around.trouble:
             return ReplicationState.READY
         return derive_state(report, around)
 

@@ -138,7 +138,7 @@ def _checked(verb_name: str, name: str, value: object) -> object:
     """An argument whose type is right; places are absolute.
 
     Raises:
-        SrError: SR0001, it is of another type.
+        SrError: SR0001, it is of another type; SR0005, a place is none.
     """
     try:
         checked: object = msgspec.convert(value, _types(verb_name)[name])

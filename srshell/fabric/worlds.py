@@ -32,8 +32,10 @@ def world_of(context: Context, change: Change) -> str:
         role = (report.role.value, report.epoch, report.data.value) if report else ()
         groups.append((group, view.state(group.name).value, role))
     pools = [attrs.evolve(pool, free_bytes=0, size_bytes=0) for pool in snapshot.pools]
+    # That both sides are in step again after a role change is noted by itself; states say it, too.
+    partnerships = [attrs.evolve(one, failed_over=False) for one in snapshot.partnerships]
     seen = (
-        snapshot.arrays, pools, snapshot.volumes, groups, snapshot.pairs, snapshot.partnerships,
+        snapshot.arrays, pools, snapshot.volumes, groups, snapshot.pairs, partnerships,
         snapshot.vms, change.command, change.steps, change.checks, change.lost_bytes,
         [(part.command, part.steps, part.checks, part.lost_bytes) for part in change.parts],
     )  # fmt: skip

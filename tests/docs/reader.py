@@ -54,7 +54,8 @@ class Reader:
 
     def tidy(self) -> None:
         """Stop what the reader left running."""
-        self._shell("srshell lab stop --remove >/dev/null 2>&1 || true")
+        if any(self.folder.rglob("current")):  # where labs are kept, if one was begun
+            self._shell("srshell lab stop --remove >/dev/null 2>&1 || true")
         self._shell("srshell stop >/dev/null 2>&1 || true")
 
     def _console(self, exchanges: list[Exchange]) -> tuple[str, int]:

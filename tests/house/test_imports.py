@@ -12,6 +12,7 @@ from tests.house import source_tree
 
 SCREENS = ("textual", "IPython", "rich")
 SERVERS = ("aiohttp", "apsw", "lark")
+ENGINES = ("asyncio", "srshell.storage", "srshell.engine")
 
 
 def test_every_import_contract_is_kept(
@@ -29,6 +30,9 @@ def test_every_import_contract_is_kept(
     [
         pytest.param("srshell", (*SCREENS, *SERVERS), id="library"),
         pytest.param("srshell.cli", ("textual", "IPython"), id="command-line"),
+        pytest.param(
+            "srshell.cli.command_line", (*SCREENS, *SERVERS, *ENGINES), id="most-commands"
+        ),
         pytest.param("srshell_magics", ("textual", *SERVERS), id="magics"),
     ],
 )

@@ -49,13 +49,17 @@ async def saved_branch(place: Path) -> None:
     """Save a side, and write on."""
     fabric = Fabric(place)
     try:
-        a, _ = await fabric.in_sync()
+        a, b = await fabric.in_sync()
         for start in range(0, 8 * MIB, MIB):
             await a.write("volA", start, (start + 1).to_bytes(4, "big") * (MIB // 4))
         folder = place / "PoolA" / BRANCH_FOLDER
         await asyncio.to_thread(folder.mkdir)
         replica = a._replicas.get(PARTNERSHIP).replica
         await replica.applier.settle()
+        # The other side is on the same file system: what it applies takes room, too.
+        other = b._replicas.get(PARTNERSHIP).replica
+        while other.core.applied_lsn < replica.core.committed_lsn:
+            await other.core.progressed()
         before, free = await a.read("volA", 0, 8 * MIB), OsDisk().free_bytes(str(folder))
         saving = Saving(str(folder), divergence(replica.core, 0), None, 60.0)
         (image,) = (await save_branch(replica.core, saving)).images

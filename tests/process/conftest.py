@@ -11,7 +11,6 @@ import pytest
 from tests.process.scenes import Scene, Stage
 
 _HERE = Path(__file__).parent
-_COMPILED = _HERE.parents[1] / "build" / "compiled"
 
 #: Many processes at once, on a machine that may have other things to do.
 _PATIENCE_SECONDS = 400
@@ -34,15 +33,6 @@ def _title(item: pytest.Item) -> str:
     """Return the name of a test's scene, told from those of other files."""
     assert isinstance(item, pytest.Function)
     return f"{item.path.stem}: {item.callspec.params['scene']}"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_once() -> Iterator[None]:
-    """Let hundreds of processes find their modules compiled, whatever the environment says."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        environment.setenv("PYTHONPYCACHEPREFIX", str(_COMPILED))
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ import attrs
 
 _PATIENCE_SECONDS = 300.0
 #: How long an owner may take from letting go of its fabric to the end of its process.
-_FAREWELL_SECONDS = 5.0
+_FAREWELL_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
 #: After how long a person presses Ctrl-C again.
 _IMPATIENCE_SECONDS = 0.2
@@ -49,14 +49,14 @@ class Demo:
         """What it has said."""
         return (self.folder / "output").read_text(encoding="utf-8", errors="replace")
 
-    def interrupt_at(self, words: str, *, twice: bool) -> None:
+    def interrupt_at(self, words: str, *, twice: bool, by: signal.Signals = signal.SIGINT) -> None:
         """Press Ctrl-C when it says something: the whole foreground group gets the signal."""
         self._until(lambda: words in self.output or self.process.poll() is not None, words)
-        os.killpg(self.process.pid, signal.SIGINT)
+        os.killpg(self.process.pid, by)
         if twice:
             time.sleep(_IMPATIENCE_SECONDS)
             with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGINT)
+                os.killpg(self.process.pid, by)
 
     def end(self) -> Ended:
         """Wait until it has ended, and look at what is left."""

@@ -16,6 +16,7 @@ from srshell.codec.superblock import (
     HEADER_BYTES,
     SLOT_BYTES,
     SLOT_COUNT,
+    VERSION,
     decode_superblock,
     encode_superblock,
     slot_of,
@@ -70,7 +71,7 @@ def superblock(path: Path) -> Superblock:
     return max(found, key=lambda each: each.generation)
 
 
-def put_superblock(path: Path, changed: Superblock, version: int = 1) -> None:
+def put_superblock(path: Path, changed: Superblock, version: int = VERSION) -> None:
     """Write a superblock into the slot of its generation, as that version would."""
     data = bytearray(encode_superblock(changed))
     struct.pack_into("<H", data, _VERSION_AT, version)
@@ -117,7 +118,9 @@ def future_superblock(pair: Pair, array: str) -> None:
     """Be opened by a later release in between."""
     path = pair.log_path(array)
     newest = superblock(path)
-    put_superblock(path, attrs.evolve(newest, generation=newest.generation + 1), version=2)
+    put_superblock(
+        path, attrs.evolve(newest, generation=newest.generation + 1), version=VERSION + 1
+    )
 
 
 def other_partnership(pair: Pair, array: str) -> None:

@@ -211,6 +211,7 @@ class Pair:
         assert contents[0] == contents[1], f"the volumes differ: {_first_difference(*contents)}"
         problems = self.ledger.problems(contents[0])
         assert not problems, problems[:5]
+        await self.live()  # a relay in this process stood still while it read the volumes
         found = await self.site(self.primary).verify(PARTNERSHIP)
         assert (found.differing_blocks, found.log_differences) == (0, 0), found
 

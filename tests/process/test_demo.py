@@ -1,6 +1,7 @@
 """`srshell demo` tells the truth, refuses what it cannot read, and leaves nothing behind."""
 
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,9 +14,13 @@ from tests import needs
 from tests.process.demo_runs import Ended, demo
 
 _MIB = 1 << 20
-#: Where Ctrl-C is pressed: while the owner starts, in the first copy beside a writing machine, and
-#: after the source site was killed.
-_MOMENTS = ("sandbox", "7  Refresh", "the site's process was killed")
+#: Where Ctrl-C is pressed: while the owner starts, and in the first copy beside a writing machine.
+#: After the source site was killed the terminal is closed.
+_MOMENTS = {
+    "sandbox": signal.SIGINT,
+    "7  Refresh": signal.SIGINT,
+    "the site's process was killed": signal.SIGHUP,
+}
 _PRESSED_TWICE = "7  Refresh"
 
 
@@ -26,7 +31,7 @@ def run(*words: str) -> Ended:
 
 def interrupted(words: str, image: Path) -> Ended:
     with demo("--image", str(image)) as running:
-        running.interrupt_at(words, twice=words == _PRESSED_TWICE)
+        running.interrupt_at(words, twice=words == _PRESSED_TWICE, by=_MOMENTS[words])
         return running.end()
 
 
@@ -102,7 +107,7 @@ def test_your_own_image_is_on_both_sides_afterwards(kept: dict[str, object], ima
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["whole", "own", *_MOMENTS])
 def test_no_process_and_no_folder_is_left(kept: dict[str, object], name: str) -> None:
-    """Ctrl-C included, whenever it is pressed."""
+    """Ctrl-C included, whenever it is pressed, and a terminal that is closed."""
     end = ended(kept, name)
     assert end.processes == ()
     assert len(end.folders) == (1 if name == "own" else 0), end.folders  # --keep keeps one

@@ -25,9 +25,10 @@ from tests.process.scenes import Scene
 
 @attrs.frozen
 class Said:
-    """One row of the status, and when it was asked for (Unix seconds)."""
+    """One row of the status, and when it was asked for and heard (Unix seconds)."""
 
     asked: float
+    heard: float
     row: GroupStatus
 
 
@@ -64,7 +65,8 @@ class StatusWatch:
         while True:
             asked = time.time()
             rows = (await self._pair.client.status("groupA")).groups
-            self.said += [Said(asked, row) for row in rows]
+            heard = time.time()
+            self.said += [Said(asked, heard, row) for row in rows]
             await asyncio.sleep(0.1)
 
     def problems(self) -> list[str]:
@@ -75,7 +77,7 @@ class StatusWatch:
             away = [
                 absence.array
                 for absence in self._pair.absences
-                if absence.since + self.GRACE_SECONDS < said.asked < absence.until
+                if absence.since + self.GRACE_SECONDS < said.asked and said.heard < absence.until
             ]
             if away and row.failover_ready:
                 found.append(f"{row.name} is ready for a failover while {away} is away")

@@ -15,7 +15,8 @@ from srshell.model.replica import OnPeerLoss
 from tests import needs
 from tests.process.claims import Watch
 from tests.process.load import Load
-from tests.process.pair import PARTNERSHIP, RESTLESS, open_pair
+from tests.process.loop_fs import small_memory
+from tests.process.pair import MIB, PARTNERSHIP, RESTLESS, open_pair
 from tests.process.scenes import Scene
 from tests.process.sweep import ERRORS, KILL, Passed, Point, fail_at, kill_at
 from tests.process.tracer import Tampering, tamper_with
@@ -26,7 +27,7 @@ def killed(array: str) -> Scene:
     points = [
         Point(array, Tampering("fdatasync", KILL, 2), opening=True),
         Point(array, Tampering("pwritev2", KILL, 2)),
-        Point(array, Tampering("fdatasync", KILL, 3)),
+        Point(array, Tampering("pwritev2", KILL, 3)),
         Point(array, Tampering("pwrite64", KILL, 2)),
     ]
 
@@ -49,6 +50,17 @@ def failed(array: str, call: str, error: str, nth: int) -> Scene:
         assert await fail_at(folder, point) is Passed.FAILED, point
 
     return scene
+
+
+def failed_in_memory(array: str, call: str, error: str, nth: int) -> Scene:
+    """Let a call fail once, of logs on a file system where a commit is a write and a sync."""
+    scene = failed(array, call, error, nth)
+
+    async def in_memory(folder: Path) -> None:
+        with small_memory(folder / "m", 64 * MIB) as memory:
+            await scene(memory)
+
+    return in_memory
 
 
 async def late(folder: Path) -> None:
@@ -78,8 +90,9 @@ async def late(folder: Path) -> None:
 SCENES: Final[dict[str, Scene]] = {
     "the source is killed in it": killed("A"),
     "the destination is killed in it": killed("B"),
-    "a sync fails at the source": failed("A", "fdatasync", "EIO", 2),
-    "a sync fails at the destination": failed("B", "fdatasync", "EIO", 2),
+    "a sync fails at the source": failed_in_memory("A", "fdatasync", "EIO", 2),
+    "a commit fails at the source": failed("A", "pwritev2", "EIO", 2),
+    "a sync fails at the destination": failed_in_memory("B", "fdatasync", "EIO", 2),
     "the log of the destination is full": failed("B", "pwritev2", "ENOSPC", 2),
     "a write fails at the destination": failed("B", "pwrite64", "EIO", 2),
     "writes of the source come late, and it is replaced": late,
@@ -87,6 +100,7 @@ SCENES: Final[dict[str, Scene]] = {
 
 
 @pytest.mark.slow
+@needs.root()
 @needs.tools("strace")
 @needs.tracing()
 @pytest.mark.parametrize("scene", SCENES)

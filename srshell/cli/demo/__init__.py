@@ -3,7 +3,7 @@
 Always true:
 
 (1) Exit status 0 means that nothing acknowledged was lost and both sides were equal.
-(2) However it ends, but for a kill, it stops the processes and removes the files that it made.
+(2) However it ends, but for SIGKILL, it stops the processes and removes the files that it made.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from srshell.cli.demo.dataset import MEBIBYTE, prepare
 from srshell.cli.demo.screen import Screen
@@ -26,12 +27,21 @@ from srshell.fabric.sync_client import SyncFabric
 from srshell.model.errors import SrError
 from srshell.model.report import RoleChange
 
+Handler = Callable[[int, FrameType | None], object] | signal.Handlers
+#: What ends a process that nobody interrupts: its terminal is closed, its time is over.
+_ENDING = (signal.SIGHUP, signal.SIGTERM)
+
 
 def run_demo(*, image: str | None = None, keep: bool = False) -> int:
     """Run the demo in a sandbox that is removed afterwards, unless ``keep``.
 
     Raises SrError SR9222 for an image that cannot be read, and whatever a step is refused with.
     """
+    with _hung_up_as_interrupted():
+        return _run(image, keep=keep)
+
+
+def _run(image: str | None, *, keep: bool) -> int:
     screen = Screen()
     folder = Path(tempfile.mkdtemp(prefix="srshell-demo-"))
     fabric: SyncFabric | None = None
@@ -59,14 +69,28 @@ def run_demo(*, image: str | None = None, keep: bool = False) -> int:
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Clear away to the end: who presses Ctrl-C twice wants no processes to be left either."""
+    with _signals({signal.SIGINT, *_ENDING}, signal.SIG_IGN):
+        yield
+
+
+def _hung_up_as_interrupted() -> AbstractContextManager[None]:
+    """Who closes the terminal, or a script whose time is over, presses no Ctrl-C."""
+    heard = {number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL}
+    return _signals(heard, signal.default_int_handler)
+
+
+@contextmanager
+def _signals(numbers: Collection[int], handler: Handler) -> Iterator[None]:
+    """Handle signals in one way for a while; they only come to the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, known in before.items():
+            signal.signal(number, known)
 
 
 def _conclude(screen: Screen, findings: Findings) -> int:

@@ -20,7 +20,7 @@ from srshell.fabric.pages.topology import TOPOLOGY_PAGES
 from srshell.fabric.pages.words import Page, Report, clean, progress_line
 from srshell.model.printable import printable
 
-__all__ = ["PAGES", "Page", "Report", "page_of", "printable", "progress_line"]
+__all__ = ["NOTHING", "PAGES", "Page", "Report", "page_of", "printable", "progress_line"]
 
 #: Schema to the function that makes the page.
 PAGES = {
@@ -35,13 +35,13 @@ PAGES = {
 
 
 #: What a list without lines says: that there is nothing, and the command that would change it.
-_NOTHING = {
+NOTHING = {
     "srshell.arrays/1": "no array: srshell discover PLACE --as NAME",
     "srshell.pools/1": "no pool: srshell discover PLACE --as NAME",
     "srshell.volumes/1": "no volume: srshell provision --help",
     "srshell.pairs/1": "no pair: srshell pair SOURCE DESTINATION",
-    "srshell.status/1": "no group: srshell protect --help, or all of it at once: srshell demo",
-    "srshell.groups/1": "no group: srshell protect --help, or all of it at once: srshell demo",
+    "srshell.status/1": "no group: srshell group create --help, or all of it at once: srshell demo",
+    "srshell.groups/1": "no group: srshell group create --help, or all of it at once: srshell demo",
     "srshell.copies/1": "no protected group: srshell enable SOURCE DESTINATION",
     "srshell.vms/1": "no machine: srshell vm add --help",
     "srshell.jobs/1": "no job was started here",
@@ -53,9 +53,9 @@ def page_of(report: Report) -> Page:
     """The page for a report, given as `json.loads` reads it."""
     schema = str(report.get("schema", ""))
     page = clean(PAGES.get(schema, _fields)(report))
-    if page.rows or schema not in _NOTHING:
+    if page.rows or schema not in NOTHING:
         return page
-    return attrs.evolve(page, columns=(), lines=(*page.lines, _NOTHING[schema]))
+    return attrs.evolve(page, columns=(), lines=(*page.lines, NOTHING[schema]))
 
 
 def _fields(report: Report) -> Page:

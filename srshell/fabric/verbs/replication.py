@@ -81,6 +81,8 @@ def both_sides(context: Context, group: str) -> tuple[str, ...]:
     if primary is None:
         return (group,)
     partner = view.partner(primary)
+    if partner is None and primary != group:
+        return (group,)  # the other side has left already
     return (primary,) if partner is None else (primary, partner)
 
 

@@ -125,7 +125,7 @@ async def discover(
 
 def site_plan(context: Context, array: str) -> SitePlan:
     """How the site of an array is run."""
-    return SitePlan(array, sandbox=context.sandbox, direct_commits=context.direct_commits)
+    return SitePlan(array, sandbox=context.sandbox, commits=context.commits)
 
 
 def _pool_spec(context: Context, name: str, found: Candidate, renamed_from: str = "") -> PoolSpec:

@@ -266,7 +266,7 @@ async def remove_volume(context: Context, *, volume: str, confirm: str | None, a
 
     async def carry_out(handle: JobHandle) -> VolumesReport:
         with handle.step("remove"):
-            await context.site(known.array).delete_volume(volume)
+            await _delete(context, known)
             context.remove(Volume, volume)
         return VolumesReport(context.snapshot.volumes)
 
@@ -278,6 +278,23 @@ async def remove_volume(context: Context, *, volume: str, confirm: str | None, a
         confirm=volume,
         checks=check_rows(verdict),
     )
+
+
+async def _delete(context: Context, volume: Volume) -> None:
+    """Let a site remove a volume; it may have lost it with its pool."""
+    try:
+        await context.site(volume.array).delete_volume(volume.name)
+    except SrError as error:
+        if error.code != "SR0105":
+            raise
+        view = await context.fresh_view()
+        facts = view.site(volume.array).pool_failures.get(volume.pool)
+        if facts is not None:
+            pools = context.snapshot.pools_of(volume.array)
+            where = next((pool.path for pool in pools if pool.name == volume.pool), volume.path)
+            raise SrError.make(
+                "SR1101", facts=facts, pool=volume.pool, array=volume.array, where=where
+            ) from error
 
 
 async def nbd(context: Context, *, volume: str, on: bool, read_only: bool) -> Change:

@@ -21,10 +21,10 @@ def _pwrite_less(descriptor: int, data: bytes, offset: int) -> int:
     return _pwrite(descriptor, data, offset)
 
 
-def _pwritev_less(descriptor: int, buffers: Sequence[bytes], offset: int) -> int:
+def _pwritev_less(descriptor: int, buffers: Sequence[bytes], offset: int, flags: int = 0) -> int:
     if next(_count) % 3 == 0 and len(buffers[0]):
-        return _pwrite(descriptor, memoryview(buffers[0])[:_SECTOR_BYTES], offset)
-    return _pwritev(descriptor, buffers, offset)
+        buffers = (memoryview(buffers[0])[:_SECTOR_BYTES],)  # type: ignore[assignment]
+    return _pwritev(descriptor, buffers, offset, flags)
 
 
 def _is_meant() -> bool:

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from srshell import __version__
-from srshell.cli import main
+from srshell.cli import main, remote
 from srshell.cli.command_line import main as run
 from srshell.cli.surroundings import Exit
-from srshell.fabric.commands import COMMANDS
+from srshell.fabric.calls import parse_line
+from srshell.fabric.commands import COMMANDS, SPOKEN
 from srshell.fabric.control_http import ControlHttp
+from srshell.fabric.pages import NOTHING
 from tests.unit.fabric.fakes import FakeWorld
 from tests.unit.fabric.serving import Served, serve
 from tests.unit.fabric.setting import Opener, protect
@@ -55,6 +57,35 @@ def test_a_refusal_is_exit_1_with_four_lines(served: Served, capsys: Capture) ->
     assert out == ""
     assert err.startswith("SR0101 ")
     assert err.splitlines()[-1] == "  mend   srshell failover PriRG --planned --confirm RecRG"
+
+
+def test_what_is_printed_names_the_fabric_that_was_named(served: Served, capsys: Capture) -> None:
+    """Pasted as it stands, a line means the same fabric: errors, in JSON too, pages, detaching."""
+    fabric = f"--fabric {served.directory}"
+    assert main([*fabric.split(), "teardown", "PriRG"]) == Exit.FAILED
+    mend = f"srshell {fabric} teardown PriRG --confirm PriRG"
+    assert capsys.readouterr().err.splitlines()[-1] == f"  mend   {mend}"
+    assert main([*fabric.split(), "teardown", "PriRG", "--json"]) == Exit.FAILED
+    assert json.loads(capsys.readouterr().err)["mend"] == mend
+    assert main([*fabric.split(), "vms"]) == Exit.OK
+    assert f"srshell {fabric} vm add --help" in capsys.readouterr().out
+    assert main([*fabric.split(), "statis"]) == Exit.USAGE
+    assert f"mend   srshell {fabric} --help" in capsys.readouterr().err
+    assert main([*fabric.split(), "--no-start", "group", "show", "Nothing"]) == Exit.FAILED
+    assert f"mend   srshell {fabric} groups" in capsys.readouterr().err
+
+
+def test_a_silent_fabric_is_named_in_its_mend(tmp_path: Path, capsys: Capture) -> None:
+    """`srshell serve` alone would serve another one; a name with a space stays one word."""
+    place = str(tmp_path / "a b")
+    assert main(["--fabric", place, "--no-start", "status"]) == Exit.UNREACHABLE
+    assert f"mend   srshell --fabric '{place}' serve" in capsys.readouterr().err
+
+
+def test_an_empty_list_names_commands_that_there_are() -> None:
+    """What mends a list without lines can be typed."""
+    for text in NOTHING.values():
+        assert text.count("srshell ") == len(SPOKEN.findall(text)), text
 
 
 def test_a_refusal_is_json_when_json_is_asked_for(served: Served, capsys: Capture) -> None:
@@ -120,6 +151,18 @@ def test_a_change_prints_its_result(served: Served, capsys: Capture) -> None:
     assert main(["job", str(number), "--wait"]) == Exit.OK
 
 
+@pytest.mark.parametrize(
+    ("line", "state", "code"),
+    [("job 7 --wait", "done", Exit.OK), ("job 7 --wait", "failed", Exit.FAILED),
+     ("job 7 --wait", "cancelled", Exit.FAILED), ("job 7", "cancelled", Exit.FAILED),
+     ("job 7 --cancel", "cancelled", Exit.OK), ("job 7 --cancel", "failed", Exit.FAILED)],
+)  # fmt: skip
+def test_a_job_that_was_cancelled_is_not_done(line: str, state: str, code: Exit) -> None:
+    """`srshell job 7 --wait && …` must not go on, as after the same command in the foreground."""
+    report = json.dumps({"job": {"state": state}})
+    assert remote._exit_code(parse_line(line), report) == code
+
+
 def test_plan_is_a_dry_run(served: Served, world: FakeWorld, capsys: Capture) -> None:
     """`srshell plan X` and `srshell X -n` print the same."""
     assert main(["plan", "failover", "PriRG", "--planned"]) == Exit.OK
@@ -141,10 +184,13 @@ def test_an_interrupt_detaches(
         return get(http, path, timeout_seconds)
 
     monkeypatch.setattr(ControlHttp, "get", interrupted)
-    assert main(["failover", "PriRG", "--planned", "--confirm", "RecRG"]) == Exit.INTERRUPTED
+    place = str(served.directory)
+    words = ["failover", "PriRG", "--planned", "--confirm", "RecRG"]
+    assert main(["--fabric", place, *words]) == Exit.INTERRUPTED
     monkeypatch.undo()
     err = capsys.readouterr().err
     assert "goes on" in err
+    assert f"srshell --fabric {place} job " in err
     assert "--wait" in err
 
 
@@ -165,7 +211,7 @@ def test_what_was_not_foreseen_is_a_code_and_a_log(
 ) -> None:
     """No traceback reaches a person; it is in the file that SR9999 names."""
 
-    def explode(_words: list[str]) -> int:
+    def explode(*_: object) -> int:
         raise ZeroDivisionError("planned")
 
     monkeypatch.setattr("srshell.cli.command_line._run", explode)
@@ -176,6 +222,22 @@ def test_what_was_not_foreseen_is_a_code_and_a_log(
     log = Path(err.split("details are in ")[1].split()[0])
     assert "ZeroDivisionError: planned" in log.read_text()
     log.unlink()
+
+
+def test_a_directory_that_was_removed_is_no_defect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Whatever asks for it: the shell has to go somewhere else."""
+
+    def ask(*_: object) -> int:
+        return len(os.getcwd())  # noqa: PTH109 - as the standard library does
+
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr("srshell.cli.command_line._run", ask)
+    assert run(["status"]) == Exit.FAILED
+    assert capsys.readouterr().err.startswith("SR0105 There is no directory .")
 
 
 def test_stop_without_an_owner_is_fine(tmp_path: Path, capsys: Capture) -> None:

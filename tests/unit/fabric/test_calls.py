@@ -53,6 +53,27 @@ def test_places_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert call.arguments["where"] == str(tmp_path / "east")
 
 
+def test_no_place_is_not_the_place_where_one_is() -> None:
+    """A variable of a shell without a value must not make the working directory a pool."""
+    for words in (["discover", "", "--as", "A"], ["identify", ".", ""]):
+        with pytest.raises(SrError, match="SR0005") as refused:
+            parse_words(words)
+        assert "empty" in refused.value.facts
+
+
+def test_a_directory_that_was_removed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell may stand where nothing is any more; whole paths still mean something there."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SrError, match="SR0005") as refused:
+        parse_words(["identify", "east"])
+    assert "removed" in refused.value.facts
+    assert parse_words(["identify", "/east"]).arguments == {"where": ("/east",)}
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

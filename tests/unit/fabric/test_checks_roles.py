@@ -1,5 +1,7 @@
 """What the checks of role changes allow, warn of, and ask for."""
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -7,7 +9,7 @@ from srshell.fabric import checks
 from srshell.fabric.calls import parse_line
 from srshell.fabric.checks import Loss, Verdict, View
 from srshell.model.inventory import Vm
-from srshell.model.replica import ReplicaRole
+from srshell.model.replica import ReplicaData, ReplicaRole
 from tests.unit.fabric.refusals import CATCHING_UP, COPYING, LOST, SEALED, SPLIT
 from tests.unit.fabric.world import GONE, PARTNERSHIP, A, B, failed_over, protected, view
 
@@ -50,6 +52,18 @@ def test_a_failover_is_confirmed_with_the_group_that_becomes_primary() -> None:
 def test_a_refused_failover_asks_for_no_confirmation() -> None:
     """Nobody types a name to be told no."""
     assert codes(checks.check_failover(protected(COPYING), "PriRG", "planned")) == ["SR6001"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "mend"),
+    [({"suspended": True}, "resume PriRG"), ({"data": ReplicaData.FAILED}, "why PriRG")],
+)
+def test_nobody_is_told_to_wait_for_what_does_not_come_by_itself(
+    changes: dict[str, Any], mend: str
+) -> None:
+    """A person has to resume it; a side that failed has to be looked at."""
+    (error,) = checks.check_failover(protected(changes), "PriRG", "planned").errors
+    assert (error.code, error.mend) == ("SR6013", f"srshell {mend}")
 
 
 def test_the_facts_of_a_refusal_say_how_far_the_copy_is() -> None:

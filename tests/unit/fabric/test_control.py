@@ -40,6 +40,14 @@ def client(served: Served) -> Iterator[SyncFabric]:
         yield fabric
 
 
+def test_bytes_that_are_no_text_are_refused_by_name(client: SyncFabric) -> None:
+    """Files may have such names, and a working directory is a part of every place."""
+    for verb, noun in ((client.identify, "path"), (client.why, "name")):
+        with pytest.raises(SrError, match=f"SR0005 .* is not a {noun}") as refused:
+            verb("/srv/\udcff")
+        assert refused.value.facts == r"it is not UTF-8: '/srv/\udcff'"
+
+
 def test_a_client_gets_the_same_values(client: SyncFabric, served: Served) -> None:
     """Objects cross the socket as what they were."""
     here = served.loop.run(served.session.groups())

@@ -43,6 +43,38 @@ def test_a_site_that_is_down_is_mended_before_what_follows_from_it() -> None:
     assert mend_of_sides(sides) == "srshell restart ClusterB"
     assert mend_of_sides(sides[::-1]) == "srshell restart ClusterB"
     assert mend_of_sides([row("PriRG")]) == ""
+    failed = attrs.evolve(row("RecRG", "failed"), peer_state="WaitingForDestination")
+    assert mend_of_sides([sides[0], failed]) == "srshell teardown RecRG --confirm RecRG"
+
+
+@pytest.mark.parametrize(
+    ("text", "peer", "line"),
+    [
+        ("SR9220 open failed", "WaitingForSource", "failover PriRG --unplanned --confirm RecRG"),
+        ("SR9220 open failed", "FailedOver", "teardown PriRG --confirm PriRG"),
+        ("SR9210 unreadable", "WaitingForDestination", "teardown PriRG --confirm PriRG"),
+        ("SR1101 the pool is away", "WaitingForSource", "restart ClusterA"),
+        ("SR9212 of a later version", "WaitingForDestination", "restart ClusterA"),
+        ("SR9220 open failed", "Error", "status"),
+    ],
+)
+def test_a_side_that_failed_is_taken_over_first_and_made_anew_then(
+    text: str, peer: str, line: str
+) -> None:
+    """What may come back by itself is only opened again; with both failed, a person looks."""
+    made = row("PriRG", "failed")
+    failed = attrs.evolve(
+        made, peer_state=peer, health_reasons=(HealthReason("failed", text),), is_primary=False
+    )
+    assert mend_of(failed) == f"srshell {line}"
+
+
+@pytest.mark.parametrize(("peer", "word"), [("Suspended", "resume"), ("Error", "why")])
+@pytest.mark.parametrize("reason", ["refused", "peer-away", "peer-away-long"])
+def test_who_misses_the_other_side_is_sent_there(reason: str, peer: str, word: str) -> None:
+    """Nothing that is typed against this side would help."""
+    apart = attrs.evolve(row("PriRG", reason), peer_state=peer)
+    assert mend_of(apart) == f"srshell {word} RecRG"
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_a_resync_that_is_looked_at_is_told_once(way: Flow, code: str) -> None:
 def test_a_group_passes_through_its_first_copy_whether_it_is_seen_or_not(seen: bool) -> None:
     """The article's step 8 is true in the journal of a quick machine, too."""
     looker = Looker()
-    looker.sees(world.view(partnerships=(world.partnership(),)))
+    looker.sees(world.view(partnerships=(world.partnership(refreshed=()),)))
     first = {"resyncs_total": 1, "resync": Flow.INITIAL_COPY}
     way = "ReadyForInitialReplication > Replicating > Synchronizing"
     if seen:

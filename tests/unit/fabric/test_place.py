@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from srshell.backends.launch import environment as environment_of_sites
+from srshell.fabric.launch import child_environment
 from srshell.fabric.place import FabricPlace, OwnerLock, default_directory, find_place
 from srshell.model.errors import SrError
 
@@ -40,6 +43,35 @@ def test_a_directory_that_everybody_may_write_to_is_refused(tmp_path: Path) -> N
     with pytest.raises(SrError, match="SR9006") as refused:
         FabricPlace(tmp_path).make()
     assert "mode 777" in refused.value.facts
+
+
+def test_a_directory_that_cannot_be_named_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Catalogue and reports name it in UTF-8; a path from nowhere leads nowhere."""
+    bytes_in_it = tmp_path / os.fsdecode(b"\xff")
+    with pytest.raises(SrError, match="SR9006") as refused:
+        FabricPlace(bytes_in_it).make()
+    assert "UTF-8" in refused.value.facts
+    assert not bytes_in_it.exists()
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SrError, match="SR9006") as refused:
+        find_place("./fabric")
+    assert "removed" in refused.value.facts
+
+
+@pytest.mark.parametrize("environment", [child_environment, environment_of_sites])
+def test_what_is_started_keeps_its_assertions(
+    environment: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container may take them out of every Python; a site would refuse to run."""
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
+    monkeypatch.setenv("KEPT", "1")
+    found = environment()
+    assert "PYTHONOPTIMIZE" not in found
+    assert found["KEPT"] == "1"
 
 
 def test_one_process_owns_a_fabric(tmp_path: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from srshell.fabric.applying import call_of, read_plan
+from srshell.fabric.change import Change
+from srshell.fabric.jobs import JobHandle
 from srshell.fabric.session import FabricSession
+from srshell.fabric.worlds import world_of
 from srshell.model.errors import SrError
 from srshell.model.report import PlanReport, encode
 from tests.unit.fabric.setting import Opener, discover_both, provision_both
@@ -53,6 +57,25 @@ async def test_a_plan_is_refused_when_the_world_has_moved(
         assert moved.value.mend.startswith("srshell plan ")
     # Back in the same world, the plan holds again.
     await protected.resume("PriRG")
+
+
+async def test_the_world_is_the_same_when_the_fabric_notes_something_by_itself(
+    protected: FabricSession,
+) -> None:
+    """That the sides are in step again after a role change is noted some time after they are."""
+
+    async def nothing(_handle: JobHandle) -> None:
+        return
+
+    context, change = protected.context, Change("failback RecRG", "PriRG", (), nothing)
+    [partnership] = context.snapshot.partnerships
+    worlds = set()
+    for failed_over in (True, False):
+        context.put(attrs.evolve(partnership, failed_over=failed_over))
+        worlds.add(world_of(context, change))
+    context.put(attrs.evolve(partnership, copy_priority=30))
+    assert len(worlds) == 1
+    assert world_of(context, change) not in worlds
 
 
 async def test_every_plan_of_the_setup_can_be_kept(fabric: FabricSession, opener: Opener) -> None:
