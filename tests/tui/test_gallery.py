@@ -11,7 +11,8 @@ import pytest
 from rich.cells import cell_len
 
 from srshell_tui import wizard as wizards
-from srshell_tui.screens import DRAW
+from srshell_tui.scene import couples
+from srshell_tui.screens import DRAW, draw
 from srshell_tui.screens.wizard import draw_wizard
 from srshell_tui.store import FabricView
 from srshell_tui.text import Tone, to_ascii, width_of
@@ -97,6 +98,19 @@ def test_a_value_of_an_owner_that_is_gone_never_looks_live() -> None:
         assert "RPO   0 s" not in text
         assert "0 s   " not in text
         assert "yes" not in text
+
+
+def test_neither_a_small_screen_nor_a_dialog_vouches_for_an_owner_that_is_gone() -> None:
+    """Who decides about a failover sees no recovery point that nobody stands for."""
+    wizard = wizards.failover(couples(gallery.sync())[0])
+    assert "RPO 0 s" in draw_wizard(states.scene(gallery.sync()), wizard).text()
+    for view in (gallery.lost(), gallery.sync().at(gallery.sync().heard + 3)):
+        text = draw_wizard(states.scene(view), wizard).text()
+        assert "Synchronizing?  RPO —" in text
+        text += draw(states.scene(view, width=60, height=12)).text()
+        assert text.count("RPO —") == 2
+        assert "RPO 0 s" not in text
+        assert "failover ready" not in text
 
 
 def test_the_health_is_told_in_symbol_word_and_tone() -> None:

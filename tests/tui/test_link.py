@@ -6,11 +6,13 @@ import asyncio
 from contextlib import aclosing
 from typing import Any
 
+from srshell.fabric.feed import Frame
 from srshell.fabric.place import FabricPlace
 from srshell_tui.link import Heard, Link, Lost, Seeking
 from srshell_tui.shot import read_recording
 from srshell_tui.store import Contact, FabricView, hear, lose, seek
-from tests.tui import states
+from tests.tui import gallery, states
+from tests.tui.steering import dashboard, text_of
 from tests.unit.fabric.serving import Served, serve
 from tests.unit.fabric.setting import Opener, memory_path, opener, protect, world
 
@@ -89,3 +91,21 @@ async def test_a_fabric_without_an_owner_is_waited_for(opener: Opener) -> None:
             view = lose(view, message.problem, states.NOW)
     assert view.contact is Contact.CONNECTING
     assert "SR9001" in view.problem
+
+
+async def test_an_owner_that_froze_is_not_shown_as_the_present() -> None:
+    """Nothing ends, and nothing is said: every value is marked until it speaks again."""
+    app = dashboard(gallery.sync())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "0 s yes" in text_of(app)
+        heard = app.view.heard
+        app.clock = lambda: heard + 3
+        app.redraw()
+        text = text_of(app)
+        assert "○ last heard 00:03 ago" in text
+        assert "● Synchronizing?" in text
+        assert "yes" not in text
+        view = app.view
+        app.take(Heard(Frame(view.seq + 1, view.unix + 3, whole=False)))
+        assert "0 s yes" in text_of(app)

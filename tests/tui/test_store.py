@@ -72,6 +72,21 @@ def test_nothing_is_fresh_once_the_owner_is_lost() -> None:
     assert gone.status == view.status
 
 
+def test_nothing_is_fresh_once_the_owner_was_silent_for_two_seconds() -> None:
+    """An owner that froze keeps the connection; what it said last is not the present for that."""
+    view = states.view_of(states.picture())
+    row = view.status["PriRG"]
+    assert view.at(view.heard + 2).fresh(row)
+    quiet = view.at(view.heard + 2.1)
+    assert (quiet.contact, quiet.since) == (Contact.QUIET, view.heard)
+    assert not quiet.fresh(row)
+    assert not quiet.told
+    back = hear(view, Frame(view.seq + 1, view.unix + 3, whole=False), view.heard + 3)
+    assert back.at(back.heard + 1).fresh(row)
+    lost = lose(view, "the owner ended", view.heard + 8)
+    assert lost.since == view.heard
+
+
 def test_a_row_that_the_owner_itself_has_not_heard_of_lately_is_not_fresh() -> None:
     """An owner that answers says nothing about a site that does not."""
     view = states.view_of(states.picture(*states.ALONE))

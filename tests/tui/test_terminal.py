@@ -57,8 +57,11 @@ def terminal(fabric: SyncFabric, place: Path) -> Iterator[Terminal]:
 
 
 def test_a_person_watches_and_fails_over(fabric: SyncFabric, terminal: Terminal) -> None:
-    """Seen, silent at rest, carried out; the owner dies and comes back; the person hangs up."""
+    """Seen, keys that are no text, silent at rest, carried out; the owner dies and comes back."""
     terminal.see("● connected", "PriRG>RecRG", "● Synchronizing", "RPO 0 s")
+    for alien in (b"\xe9", b"\xff\xc3(", bytes(range(128, 256))):  # as of another encoding
+        terminal.process.send(alien)
+        terminal.read(0.3)
 
     terminal.type("5")
     terminal.see("Jobs (")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import attrs
 
+from srshell.cli import streams
 from srshell.cli.surroundings import Exit, Surroundings, read_options
 from srshell.fabric.calls import Call, parse_words
 from srshell.model.errors import SrError
@@ -30,6 +31,8 @@ from srshell_tui.shot import Shot, parse_size
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the words after ``python -m srshell_tui``; returns what the process is to return."""
+    if words is None:
+        streams.take()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -43,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.discard()
         return Exit.OK
 
 
@@ -166,6 +169,7 @@ def _shot(call: Call, around: Surroundings) -> int:
         view,
     )
     sys.stdout.write(text)
+    sys.stdout.flush()
     return Exit.OK
 
 

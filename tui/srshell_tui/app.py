@@ -37,6 +37,7 @@ from srshell.fabric.suggest import words_after
 from srshell.model.errors import SrError
 from srshell.model.report import encode
 from srshell_tui.board import Board, coded
+from srshell_tui.driver import driver_class
 from srshell_tui.link import Heard, Link, LinkMessage, Lost, Seeking
 from srshell_tui.options import MONO, Options
 from srshell_tui.page_sheet import PageSheet
@@ -93,7 +94,7 @@ class Dashboard(App[int], inherit_bindings=False):
             look: where the person looks first.
             clock: tells the time, in Unix seconds.
         """
-        super().__init__(ansi_color=None)
+        super().__init__(driver_class(), ansi_color=None)
         self.player = player_of(options)
         if self.player is not None:
             view, clock = self.player.view, self._replayed

@@ -57,10 +57,16 @@ def contact_span(scene: Scene) -> Span:
             return "○ connecting", Tone.UNKNOWN
         case Contact.STRANGER:
             return "▲ another fabric answers", Tone.WARNING
+        case Contact.QUIET:
+            return f"○ last heard {_since(scene)} ago", Tone.WARNING
         case Contact.LOST:
-            minutes, seconds = divmod(max(int(scene.now - view.since), 0), 60)
-            text = f"✖ owner lost {minutes:02}:{seconds:02}, retrying ({view.tries})"
-            return text, Tone.ERROR
+            return f"✖ owner lost {_since(scene)}, retrying ({view.tries})", Tone.ERROR
+
+
+def _since(scene: Scene) -> str:
+    """For how long the contact has been what it is."""
+    minutes, seconds = divmod(max(int(scene.now - scene.view.since), 0), 60)
+    return f"{minutes:02}:{seconds:02}"
 
 
 def fabric_name(scene: Scene) -> str:

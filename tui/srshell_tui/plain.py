@@ -110,7 +110,7 @@ def _contact(view: FabricView) -> str:
             return f"connected. {view.note}".rstrip(". ")
         case Contact.STRANGER:
             return f"another fabric ({view.stranger[:8]}) answers; type accept to follow it"
-        case Contact.LOST | Contact.CONNECTING | Contact.PAST:
+        case Contact.LOST | Contact.CONNECTING | Contact.QUIET | Contact.PAST:
             return f"owner lost: {view.problem}. Sites go on replicating; retrying for ever"
 
 
@@ -161,7 +161,8 @@ class PlainDashboard:
                 elif line:
                     await self._command(client, line)
                 else:
-                    for text in summary(self.view, time.time()):
+                    now = time.time()
+                    for text in summary(self.view.at(now), now):
                         self.say(text)
             # Without input, as in a log, lines are written until somebody ends the process.
             await listening

@@ -53,10 +53,11 @@ class Sheet(Screen[None], inherit_bindings=False):
         dashboard = self.dashboard
         # Before a screen is laid out it has no size of its own.
         size = self.size if self.size.width else dashboard.size
+        now = dashboard.clock()
         return Scene(
-            view=dashboard.view,
+            view=dashboard.view.at(now),
             look=look,
-            now=dashboard.clock(),
+            now=now,
             width=size.width,
             height=size.height,
             read_only=dashboard.options.read_only,

@@ -2,12 +2,14 @@
 
 Always true:
 
-(1) A view changes only by `hear`, `lose`, `seek` and `forget`; each returns a new one.
+(1) A view changes only by `hear`, `lose`, `seek`, `forget` and time; each returns a new one.
 (2) A value is live only while the owner is heard and said it as present; all else has an age.
+    A connection is not a voice: an owner that froze keeps it open, and says nothing.
 (3) Frames follow one another without a gap: what was missed is never guessed at.
 (4) A picture of another fabric replaces nothing until a person accepts it.
 
     CONNECTING --hear--> LIVE --lose--> LOST --hear--> LIVE (owner restarted, events missed)
+                          |`--two seconds of silence, as it is drawn--> QUIET
                               another fabric answers: STRANGER --forget--> CONNECTING
 """
 
@@ -34,6 +36,7 @@ class Contact(StrEnum):
 
     CONNECTING = "connecting"  # nothing was heard yet
     LIVE = "connected"
+    QUIET = "not heard of"  # lately, and not given up yet
     LOST = "owner lost"
     STRANGER = "another fabric"  # it answers in place of the one that was watched
     PAST = "replay"  # nobody is listened to: this is how it was
@@ -76,6 +79,12 @@ class FabricView:
     def told(self) -> bool:
         """Whether values are what was said at the moment that is shown."""
         return self.contact in {Contact.LIVE, Contact.PAST}
+
+    def at(self, now: float) -> FabricView:
+        """The view to be drawn at a moment of this client's clock: what was said may be too old."""
+        if not self.live or now - self.heard <= FRESH_SECONDS:
+            return self
+        return attrs.evolve(self, contact=Contact.QUIET, since=self.heard)
 
     def as_of(self, row: GroupStatus) -> float:
         """The moment, by the owner's clock, that a row speaks of."""
@@ -133,7 +142,8 @@ def lose(view: FabricView, problem: str, now: float) -> FabricView:
     if view.contact in {Contact.LOST, Contact.STRANGER}:
         return attrs.evolve(view, problem=problem)
     contact = Contact.CONNECTING if view.info is None else Contact.LOST
-    return attrs.evolve(view, contact=contact, since=now, tries=0, problem=problem)
+    since = view.heard if view.live else now
+    return attrs.evolve(view, contact=contact, since=since, tries=0, problem=problem)
 
 
 def seek(view: FabricView) -> FabricView:

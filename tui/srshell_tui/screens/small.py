@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from srshell.fabric.pages.words import UNKNOWN
 from srshell_tui.frame import Body, Key, compose, contact_span
 from srshell_tui.marks import health_span, state_span
 from srshell_tui.scene import (
@@ -46,7 +47,7 @@ def draw_small(scene: Scene) -> Drawing:
         lines.append(fit(spans(
             f"{mark}{couple.source.name} ", sure(health.split()[0], health_tone, fresh=fresh), " ",
             sure(state.split()[-1], tone, fresh=fresh),
-            " RPO ", sure(brief(couple.source.rpo_seconds), fresh=fresh),
+            " RPO ", brief(couple.source.rpo_seconds) if fresh else UNKNOWN,
         ), width))  # fmt: skip
     hint = f" {FULL_WIDTH}x{FULL_HEIGHT} shows more; srshell dash --plain needs no size"
     lines.append(fit(spans((hint, Tone.DIM)), width))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from srshell.fabric.pages import Page
-from srshell.fabric.pages.words import duration
+from srshell.fabric.pages.words import UNKNOWN, duration
 from srshell.model.inventory import Step
 from srshell.model.report import StepRow
 from srshell_tui.frame import Body, Key, compose, top
@@ -164,11 +164,12 @@ def _live(scene: Scene, wizard: Wizard, width: int) -> list[Line]:
     if couple is None:
         return []
     source = couple.source
-    text = f" {couple.title}  {source.replication_state.value}  RPO {duration(source.rpo_seconds)}"
-    text += f"  epoch {source.epoch}"
-    ready = "yes" if source.failover_ready else "no"
+    state = source.replication_state.value
     if not scene.view.fresh(source):
-        return [rule("Now", width), fit(spans((f"{text}?", Tone.UNKNOWN)), width)]
+        text = f" {couple.title}  {state}?  RPO {UNKNOWN}  epoch {source.epoch}?"
+        return [rule("Now", width), fit(spans((text, Tone.UNKNOWN)), width)]
+    ready = "yes" if source.failover_ready else "no"
+    text = f" {couple.title}  {state}  RPO {duration(source.rpo_seconds)}  epoch {source.epoch}"
     return [rule("Now", width), fit(spans(f"{text}  failover ready: {ready}"), width)]
 
 
