@@ -34,6 +34,7 @@ from benchmarks import (
 )
 from benchmarks.rows import Row
 from benchmarks.setting import Setting, Sheet
+from srshell.model.commits import Commits
 from srshell.site.process import calm_collector, loop_factory
 
 SHORT: tuple[Sheet, ...] = (
@@ -64,7 +65,7 @@ def main() -> int:
             options.pairs,
             options.mib << 20,
             options.large_mib << 20,
-            options.direct,
+            Commits(options.commit),
         )
         calm_collector()  # as a site process does; the primary often lives in this one
         with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
@@ -90,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", type=int, default=3, help="measurements of each row")
     parser.add_argument("--mib", type=int, default=512, help="size of the volume that is written")
     parser.add_argument("--large-mib", type=int, default=4096, help="size of one that is copied")
-    parser.add_argument("--direct", action="store_true", help="commit in the site's own thread")
+    parser.add_argument(
+        "--commit", choices=tuple(Commits), default=Commits.AUTO, help="where sites commit"
+    )
     parser.add_argument("--folder", type=Path, help="where volumes and logs are made")
     parser.add_argument("--json", type=Path, help="keep the rows there, and go on from them")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw how costs grow")

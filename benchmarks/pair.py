@@ -15,15 +15,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import attrs
 
 from benchmarks.distance import distance
+from benchmarks.far_site import far_site
 from srshell.backends.base import SitePlan
 from srshell.backends.native import NativeBackend, site_settings
 from srshell.engine.formatting import metadata_bytes
+from srshell.engine.world import Limits
+from srshell.model.commits import Commits
 from srshell.model.inventory import PoolKind
 from srshell.model.replica import Flow, ReplicaReport, ReplicaRole, ReplicaSpec, ReplicaVolume
 from srshell.site.api import PoolSpec, SiteVolume
@@ -99,9 +102,9 @@ class Pair:
         return await self.sites[0].replica(partnership_of(group))
 
     async def start_copy(self) -> None:
-        """Let the sides link; the first copies begin."""
+        """Let the sides link, the other one first, as an owner does; the first copies begin."""
         for group in range(self.shape.groups):
-            for site in self.sites:
+            for site in reversed(self.sites):
                 await site.start_replica(partnership_of(group))
 
     async def suspend(self) -> None:
@@ -119,11 +122,16 @@ class Pair:
                 while (await self.report(group)).flow is not Flow.LIVE:  # noqa: ASYNC110 (another process)
                     await asyncio.sleep(0.005)
 
-    async def until_applied(self) -> None:
-        """Wait until the first primary's volumes hold all it acknowledged, and the disk has it."""
+    async def until_applied(self, *, linked: bool = True) -> None:
+        """Wait until both sides' volumes hold all that the first primary acknowledged, durably.
+
+        Without a link only its own volumes are waited for.
+        """
+        acked_lsn = (await self.report()).acked_lsn
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            while (report := await self.report()).applied_lsn < report.acked_lsn:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+            for site in self.sites if linked else self.sites[:1]:
+                while (await site.replica(partnership_of(0))).applied_lsn < acked_lsn:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
         await asyncio.to_thread(os.sync)
 
     def cpu_seconds(self) -> float:
@@ -140,30 +148,40 @@ async def open_pair(
     folder: Path,
     shape: Shape,
     *,
-    direct: bool = False,
+    commits: Commits = Commits.AUTO,
     inside: bool = False,
     round_trip_seconds: float = 0.0,
+    limits: Limits | None = None,
 ) -> AsyncIterator[Pair]:
     """Start two sites with groups whose links are not wanted yet; stop them at the end.
 
-    ``inside``: the primary's site lives in this process, the other one in its own.
+    ``inside``: the primary's site lives in this process, the other one in its own; only then may
+    both have other ``limits``.
     """
     folder = Path(tempfile.mkdtemp(prefix="", dir=folder))
     peer_address = site_settings(SitePlan(ARRAYS[1]), folder, FABRIC, 1).listen_address
     backend = NativeBackend(folder, FABRIC, 1)
-    plans = [SitePlan(array, sandbox=not inside, direct_commits=direct) for array in ARRAYS]
+    plans = [SitePlan(array, commits=commits) for array in ARRAYS]
     own: Site | None = None
-    stack = ExitStack()
+    other: SiteClient | None = None
+    stack = AsyncExitStack()
     try:
         far = stack.enter_context(distance(peer_address, round_trip_seconds))
         if inside:
             settings = site_settings(plans[0], folder, FABRIC, 1)
             settings.directory.mkdir(parents=True, exist_ok=True)
-            own = await Site.open(attrs.evolve(settings, own_process=True))
+            settings = attrs.evolve(settings, own_process=True, limits=limits or Limits())
+            own = await Site.open(settings)
         else:
+            assert limits is None, "a site that a backend starts has its own"
             await backend.start(plans[0])
-        await backend.start(plans[1])
-        sites = (own or backend.site(ARRAYS[0]), backend.site(ARRAYS[1]))
+        if limits is not None:
+            settings = site_settings(plans[1], folder, FABRIC, 1)
+            settings = attrs.evolve(settings, own_process=True, limits=limits)
+            other = await stack.enter_async_context(far_site(settings))
+        else:
+            await backend.start(plans[1])
+        sites = (own or backend.site(ARRAYS[0]), other or backend.site(ARRAYS[1]))
         for index in range(len(ARRAYS)):
             await add_pool(sites[index], index, folder)
             for group in range(shape.groups):
@@ -174,7 +192,7 @@ async def open_pair(
         if own is not None:
             await own.close()
         await backend.close(stop_sites=True)
-        stack.close()
+        await stack.aclose()
         shutil.rmtree(folder)
 
 

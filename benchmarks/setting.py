@@ -15,6 +15,7 @@ import attrs
 
 from benchmarks.pair import Shape
 from benchmarks.rows import Row
+from srshell.model.commits import Commits
 
 
 @attrs.frozen
@@ -26,7 +27,7 @@ class Setting:
     pairs: int = 3
     size_bytes: int = 512 << 20
     large_bytes: int = 4 << 30
-    direct: bool = False
+    commits: Commits = Commits.AUTO
 
     @property
     def shape(self) -> Shape:

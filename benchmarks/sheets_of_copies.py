@@ -46,7 +46,7 @@ async def _first_copy(setting: Setting, works: Collection[str]) -> AsyncIterator
         cpu_seconds, data_bytes, sent = 0.0, 0, 0.0
         for _ in range(setting.pairs):
             async with open_pair(
-                setting.folder, Shape(setting.large_bytes), direct=setting.direct
+                setting.folder, Shape(setting.large_bytes), commits=setting.commits
             ) as pair:
                 data_bytes = await asyncio.to_thread(fill, pair.source_path, every=2)
                 await asyncio.to_thread(_read_through, pair.source_path)
@@ -137,7 +137,9 @@ async def _empty_copy(setting: Setting, works: Collection[str]) -> AsyncIterator
 
 async def _resyncs(setting: Setting, works: Collection[str]) -> AsyncIterator[Row]:
     """Resynchronise shares of a full volume in sync, beside a copy of the same blocks."""
-    async with open_pair(setting.folder, Shape(setting.large_bytes), direct=setting.direct) as pair:
+    async with open_pair(
+        setting.folder, Shape(setting.large_bytes), commits=setting.commits
+    ) as pair:
         await asyncio.to_thread(fill, pair.source_path)
         await pair.start_copy()
         reference = pair.folder / "reference"
@@ -181,7 +183,7 @@ async def _change(pair: Pair, share: float, seed: int) -> list[int]:
     for start in range(0, len(blocks), _WRITERS):
         part = blocks[start : start + _WRITERS]
         await asyncio.gather(*(write(block * _BLOCK_BYTES, data) for block in part))
-    await pair.until_applied()
+    await pair.until_applied(linked=False)
     return sorted(blocks)
 
 
@@ -242,7 +244,7 @@ async def _beside_writers(setting: Setting, works: Collection[str]) -> AsyncIter
     for _ in range(setting.pairs):
         for every, found in ((0, quiet), (2, copying)):
             async with open_pair(
-                setting.folder, Shape(setting.large_bytes), direct=setting.direct, inside=True
+                setting.folder, Shape(setting.large_bytes), commits=setting.commits, inside=True
             ) as pair:
                 if every:
                     await asyncio.to_thread(fill, pair.source_path, every=every)

@@ -39,7 +39,7 @@ def _name(cell: Cell) -> str:
 
 async def _peers(setting: Setting, works: Collection[str]) -> AsyncIterator[Row]:
     """Measure an export of a group in sync beside QEMU's mirror, and its reads beside qemu-nbd."""
-    async with open_pair(setting.folder, setting.shape, direct=setting.direct) as pair:
+    async with open_pair(setting.folder, setting.shape, commits=setting.commits) as pair:
         await asyncio.to_thread(fill, pair.source_path)
         await pair.start_copy()
         await pair.until_live()

@@ -33,6 +33,7 @@ async def write_row(
             ours.append(await _by_nbd(pair, block_bytes, depth, seconds))
         else:
             ours.append(await by_tasks(pair, block_bytes, depth, seconds))
+        await pair.until_applied()
     return row_of(name_of(way, block_bytes, depth), ours, theirs)
 
 

@@ -67,10 +67,18 @@ def test_what_is_to_be_little_is_better_the_less_it_is() -> None:
 
 
 def test_at_a_distance_a_write_takes_its_own_time_and_the_way() -> None:
-    far = far_row("f", 0.009, 1, rate(1000, p50=0.001), rate(90))
+    far = far_row("f", 0.009, 1, [rate(1000, p50=0.001)], [rate(90)])
     assert far.yardstick == pytest.approx(100)
     assert far.ratio == pytest.approx(0.9)
-    assert far_row("f", 0.009, 32, rate(1000, p50=0.001), rate(90)).yardstick == pytest.approx(3200)
+
+
+def test_at_a_distance_many_writes_take_the_mean_of_their_own_time() -> None:
+    """A p50 of 1 ms would promise 32,000 in a second to a group that reaches 16,000."""
+    near = [rate(per_second, p50=0.001) for per_second in (4000, 16000, 20000)]
+    far = far_row("f", 0.002, 32, near, [rate(4000), rate(8000), rate(1)])
+    assert far.yardstick == pytest.approx(8000)
+    assert far.ratio == pytest.approx(0.5)
+    assert far.spread == pytest.approx(5)
 
 
 def test_loads_at_the_same_time_add_up() -> None:
