@@ -18,7 +18,7 @@ from tests.docs.fences import Exchange, Fence, matches
 from tests.docs.ipython_cells import MARKER
 
 _CELLS = Path(__file__).with_name("ipython_cells.py")
-_TIMEOUT_SECONDS = 100
+_TIMEOUT_SECONDS = 300  # of one block
 _OUT = re.compile(r"^Out\[\d+\]: ?", re.MULTILINE)
 
 

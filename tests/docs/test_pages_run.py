@@ -12,6 +12,7 @@ _TYPED = re.compile(r"^\s*(?:\$ |>>> |In \[\d|srshell |make |import |%\w)", re.M
 _WITH_COMMANDS = [page for page in pages() if any(f.kind in EXECUTED for f in fences(page))]
 
 
+@pytest.mark.timeout(400)  # a page is one reader's half hour, on a machine that others use too
 @pytest.mark.parametrize("page", _WITH_COMMANDS)
 def test_what_the_page_says_works(page: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Block after block, as one reader in one terminal."""
