@@ -50,6 +50,8 @@ def well_formed(error: Mapping[str, Any]) -> Mapping[str, Any]:
     assert "facts" in error, error
     first, *mend = shlex.split(error["mend"])
     assert first == "srshell", error
+    if mend[0] == "--fabric":
+        del mend[:2]
     if "--help" not in mend:
         parse_words(mend)
     return error
