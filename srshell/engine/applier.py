@@ -199,22 +199,39 @@ class Applier:
             self._settling -= 1
 
     async def run_checkpoints(self) -> None:
-        """Take a checkpoint now and then, and whenever log space is wanted."""
-        core = self._core
+        """Take a checkpoint now and then, and whenever log space is wanted.
+
+        One looks at the files, too; where none is worth it for long, they are looked at alone.
+        """
+        core, limits, idle_seconds = self._core, self._core.world.limits, 0.0
         while not core.stopped:
             try:
-                async with asyncio.timeout(core.world.limits.checkpoint_seconds):
+                async with asyncio.timeout(limits.checkpoint_seconds):
                     await self._space_wanted.wait()
             except TimeoutError:
-                pass
+                idle_seconds += limits.checkpoint_seconds
             self._space_wanted.clear()
             if core.stopped:
                 return
-            if self._is_worth_it():
-                try:
+            try:
+                if self._is_worth_it():
                     await self.checkpoint()
-                except SrError:
-                    return
+                elif idle_seconds >= limits.look_seconds:
+                    await self._look()
+                else:
+                    continue
+            except SrError:
+                return
+            idle_seconds = 0.0
+
+    async def _look(self) -> None:
+        """Look whether nobody else harmed the files.  Raises SrError as `checkpoint` does."""
+        core = self._core
+        try:
+            await core.volumes.check_kept()
+            await core.log.file.check_kept()
+        except StorageError as error:
+            raise core.fail(error) from error
 
     def want_space(self) -> None:
         """Ask for a checkpoint soon: the log is filling."""

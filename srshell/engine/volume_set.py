@@ -139,6 +139,10 @@ class VolumeSet:
                 self._unsynced.update(volumes)
                 raise
 
+    async def check_kept(self) -> None:
+        """Look whether nobody else removed a file or cut it short.  Raises StorageError."""
+        await _all(file.check_kept() for file in self._files)
+
     async def close(self) -> None:
         """Wait for running jobs and release the files."""
         for file in self._files:

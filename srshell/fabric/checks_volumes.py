@@ -84,16 +84,11 @@ def _exists(findings: Findings, wanted: Wanted) -> bool:
         if value != other
     ]
     if differences:
-        taken = (volume.name for volume in findings.view.snapshot.volumes)
-        findings.refuse(
-            "SR2007",
-            "; ".join(differences),
-            name=wanted.name,
-            free_name=free_name(wanted.name, taken),
-            array=wanted.array,
-            pool=wanted.pool,
-            size_bytes=format_exact(wanted.size_bytes),
-        )
+        free = free_name(wanted.name, (each.name for each in findings.view.snapshot.volumes))
+        kind = " --log" if wanted.kind is VolumeKind.LOG else ""
+        place, size = f"{wanted.array}/{wanted.pool}", format_exact(wanted.size_bytes)
+        mend = f"srshell provision {free} --on {place} --size {size}{kind}"
+        findings.refuse("SR2007", "; ".join(differences), mend, name=wanted.name)
     return True
 
 

@@ -64,7 +64,8 @@ def _against_failure(row: GroupStatus) -> str:
         return f"srshell restart {row.array}"
     if row.peer and row.peer_state == ReplicationState.WAITING_FOR_SOURCE:
         return f"srshell failover {row.name} --unplanned --confirm {row.peer}"
-    if row.peer_state in _LEADS:
+    never_copied = row.peer_state == ReplicationState.READY and not row.is_primary
+    if row.peer_state in _LEADS or never_copied:
         return f"srshell teardown {row.name} --confirm {row.name}"
     return ""
 

@@ -149,6 +149,10 @@ class SimHandle:
         """Read clean sectors from the disk from now on."""
         self._perform("drop_cache", offset, length, lambda _: self.image.drop_cache(offset, length))
 
+    def kept_bytes(self) -> int:
+        """Return the size: nobody else has simulated files."""
+        return self.image.size_bytes
+
     def pread_direct(self, length: int, offset: int) -> bytes | None:
         """Refuse: who wants to know what the disk has syncs and drops the cache here."""
         self._check_open()

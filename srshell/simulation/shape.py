@@ -25,6 +25,7 @@ SMALL_LIMITS: Final = Limits(
     commit_notice_seconds=0.002,
     linger_seconds=0.02,
     checkpoint_seconds=0.05,
+    look_seconds=float("inf"),  # nobody else has a simulated file
     seal_seconds=3.0,
     handshake_seconds=1.5,
     frame_bytes=16 << 10,

@@ -24,7 +24,7 @@ from srshell.export.device import DirtyFlag, Range, RangeFlag
 from srshell.model.errors import SrError
 from srshell.model.replica import ReplicaData, ReplicaRole
 from srshell.storage import BlockFile, StorageError, Write
-from srshell.storage.raw import zero_writes
+from srshell.storage.writes import zero_writes
 
 _PIECE_BYTES: Final = 1024 * 1024
 _ZEROS: Final = bytes(_PIECE_BYTES)

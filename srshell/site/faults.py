@@ -220,6 +220,10 @@ class SlowHandle:
         """Forget cached pages."""
         self._handle.drop_cache(offset, length)
 
+    def kept_bytes(self) -> int | None:
+        """Tell how much is left of the file."""
+        return self._handle.kept_bytes()
+
     def pread_direct(self, length: int, offset: int) -> bytes | None:
         """Read past the cache."""
         return self._handle.pread_direct(length, offset)

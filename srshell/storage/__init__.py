@@ -11,7 +11,8 @@ from srshell.storage.errors import AlreadyLocked, StorageError
 from srshell.storage.executor import DeviceExecutor, DirectExecutor
 from srshell.storage.locks import LockFile, lock_note
 from srshell.storage.os_disk import OsDisk
-from srshell.storage.raw import RawDisk, RawFile, Write, joined_writes
+from srshell.storage.raw import RawDisk, RawFile
+from srshell.storage.writes import Write, joined_writes
 
 __all__ = [
     "AlreadyLocked",

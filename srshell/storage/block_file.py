@@ -28,7 +28,8 @@ from aiofiles.threadpool import wrap
 
 from srshell.storage.errors import StorageError
 from srshell.storage.executor import DeviceExecutor, DirectExecutor
-from srshell.storage.raw import RawDisk, RawFile, Write
+from srshell.storage.raw import RawDisk, RawFile
+from srshell.storage.writes import Write
 
 JOBS_MAX: Final = 256
 
@@ -138,6 +139,10 @@ class BlockFile(AsyncBase):  # type: ignore[type-arg]  # generic in its stub alo
     async def write_at(self, writes: Sequence[Write], sync: bool = False) -> None:
         """Write all of it, and make it durable if ``sync``: one hop for a whole commit."""
         await self._run(self._file.write_at, writes, sync)
+
+    async def check_kept(self) -> None:
+        """Look whether nobody else removed the file or cut it short; else it is broken."""
+        await self._run(self._file.check_kept)
 
     @property
     def at_once(self) -> bool:

@@ -4,8 +4,8 @@ Always true:
 
 (1) Nothing above this room sees an `OSError`: it is translated here, where the file is known.
 (2) ``errno_name`` is the system's name (``EIO``, ``ENOSPC``), or one of ours: ``SHORT_READ`` (the
-    file ended), ``SHORT_WRITE`` (the device took nothing), ``OUT_OF_RANGE``, ``CLOSED``,
-    ``LOCKED``.
+    file ended), ``SHORT_WRITE`` (the device took nothing), ``SHRUNK`` and ``REMOVED`` (by somebody
+    else, while it was open), ``OUT_OF_RANGE``, ``CLOSED``, ``LOCKED``.
 """
 
 from __future__ import annotations

@@ -26,8 +26,9 @@ from srshell.codec.checksum import Buffer
 from srshell.storage import system_calls
 from srshell.storage.errors import AlreadyLocked, StorageError, translated
 from srshell.storage.locks import lock_descriptor
-from srshell.storage.raw import RawFile, drop_taken, zero_writes
+from srshell.storage.raw import RawFile
 from srshell.storage.write_through import WriteThrough
+from srshell.storage.writes import drop_taken, zero_writes
 
 _FILE_MODE: Final = 0o600
 _CANNOT_BE_NAMELESS: Final = frozenset(
@@ -49,6 +50,12 @@ class OsHandle:
     #: Whether the system tells what is in memory; it is asked until it says that it cannot.
     _tells_cached: bool = attrs.field(default=hasattr(os, "RWF_NOWAIT"), init=False)
     _opening: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False)
+    #: Whether the file system counts a file's names, which not all of those in user space do.
+    _counts_names: bool = attrs.field(init=False)
+
+    @_counts_names.default
+    def _has_a_name(self) -> bool:
+        return os.fstat(self.descriptor).st_nlink > 0
 
     def pread(self, length: int, offset: int) -> bytes:
         """Read at most ``length`` bytes."""
@@ -101,6 +108,12 @@ class OsHandle:
     def drop_cache(self, offset: int, length: int) -> None:
         """Forget clean cached pages of the range."""
         system_calls.drop_cache(self.descriptor, offset, length)
+
+    def kept_bytes(self) -> int | None:
+        """Return the size that the file has now; None if its name was taken from it."""
+        if self._counts_names and os.fstat(self.descriptor).st_nlink == 0:
+            return None
+        return system_calls.size_bytes(self.descriptor)
 
     def pread_direct(self, length: int, offset: int) -> bytes | None:
         """Read past the page cache; None where the file system cannot or only pretends to."""

@@ -7,7 +7,8 @@ Always true:
 (3) After a failed write or sync the file is broken for ever: each later write or sync raises at
     once.  A second sync may succeed although the pages of the first are lost, so it is never
     believed and never tried.  Reads are still answered.
-(4) The size never changes: nothing here makes a file longer.
+(4) The size never changes: nothing here makes a file longer.  One that somebody else cut short or
+    removed is broken once a sync or `check_kept` has looked: what it holds is lost with it.
 (5) Syncs of one file run one after the other: the system reports a lost page to one caller only,
     and the others must find the file broken.
 
@@ -19,41 +20,16 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import attrs
-import msgspec
 
 from srshell.codec.checksum import Buffer
 from srshell.storage.errors import StorageError, from_os_error
+from srshell.storage.writes import IOV_MAX, Write, drop_taken, zero_writes
 
-#: No Unix promises to take more buffers in one call.
-IOV_MAX: Final = 1024
-ZERO_CHUNK_BYTES: Final = 1024 * 1024
-
-_ZEROS: Final = bytes(ZERO_CHUNK_BYTES)
 _NO_SPARSE_FILES: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTTY, errno.ESPIPE})
-
-
-class Write(msgspec.Struct, frozen=True, gc=False):
-    """Buffers that go back to back to ``offset`` (bytes).
-
-    The buffers are bytes-shaped (``len`` counts bytes) and must not change before the write is
-    done, even if its caller was cancelled.
-    """
-
-    offset: int
-    buffers: tuple[Buffer, ...]
-
-    @property
-    def length(self) -> int:
-        """All bytes of the buffers together."""
-        return sum(map(len, self.buffers))
-
-    def __repr__(self) -> str:
-        """Say what it is without what it holds."""
-        return f"Write(offset={self.offset}, length={self.length})"
 
 
 class FileHandle(Protocol):
@@ -99,6 +75,10 @@ class FileHandle(Protocol):
 
     def drop_cache(self, offset: int, length: int) -> None:
         """Forget clean cached pages of the range."""
+        ...
+
+    def kept_bytes(self) -> int | None:
+        """Return the size that the file has now; None if its name was taken from it."""
         ...
 
     def pread_direct(self, length: int, offset: int) -> bytes | None:
@@ -211,6 +191,26 @@ class RawFile:
                 if isinstance(error, OSError):
                     raise self._break("sync", None, error) from error
                 raise
+            self._look()
+
+    def check_kept(self) -> None:
+        """Look whether the file still has its name and all its bytes."""
+        with self._sync_lock:
+            self._check_change("check", 0, 0)
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            kept_bytes = self._handle.kept_bytes()
+        except OSError as error:
+            raise self._break("check", None, error) from error
+        if kept_bytes is None:
+            self.broken_by = StorageError("check", self.path, "REMOVED", text="its name is gone")
+        elif kept_bytes < self.size_bytes:
+            text = f"{kept_bytes} of {self.size_bytes} bytes are left"
+            self.broken_by = StorageError("check", self.path, "SHRUNK", text=text)
+        if self.broken_by is not None:
+            raise self.broken_by
 
     def punch(self, offset: int, length: int) -> None:
         """Make the range read as zeros, and give its space back where the device can do that."""
@@ -317,40 +317,6 @@ class RawFile:
                 drop_taken(rest, taken)
                 buffers = tuple(rest)
         self._is_dirty = True
-
-
-def drop_taken(buffers: list[Buffer], taken: int) -> None:
-    """Remove the first ``taken`` bytes from a list of buffers, without copying any."""
-    whole = 0
-    while whole < len(buffers) and taken >= len(buffers[whole]):
-        taken -= len(buffers[whole])
-        whole += 1
-    del buffers[:whole]
-    if taken:
-        buffers[0] = memoryview(buffers[0])[taken:]
-
-
-def joined_writes(writes: Iterable[Write]) -> list[Write]:
-    """Join writes that touch the one before, so that they are one system call."""
-    joined: list[Write] = []
-    end = -1
-    for write in writes:
-        if write.offset == end:
-            joined[-1] = Write(joined[-1].offset, joined[-1].buffers + write.buffers)
-        else:
-            joined.append(write)
-        end = write.offset + write.length
-    return joined
-
-
-def zero_writes(offset: int, length: int) -> Iterable[Write]:
-    """Cover a range (bytes) with writes of zeros, at most 64 MiB each."""
-    end = offset + length
-    while offset < end:
-        count, rest = divmod(min(end - offset, 64 * ZERO_CHUNK_BYTES), ZERO_CHUNK_BYTES)
-        buffers = (_ZEROS,) * count + ((_ZEROS[:rest],) if rest else ())
-        yield Write(offset, buffers)
-        offset += count * ZERO_CHUNK_BYTES + rest
 
 
 class RawDisk(Protocol):

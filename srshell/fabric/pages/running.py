@@ -15,9 +15,12 @@ def _nbd(report: Report) -> Page:
     twin = report.get("primary_volume")
     there = (f"the side that leads: srshell nbd {twin}",) if twin else ()
     if not report.get("serving", True):
-        if not twin:
-            return Page(f"{report['volume']} is served no longer")
-        return Page(f"{report['volume']} is secondary and serves nobody now", lines=there)
+        if twin:
+            return Page(f"{report['volume']} is secondary and serves nobody now", lines=there)
+        if report["uri"]:
+            why = f"what keeps it from serving: srshell why {report['volume']}"
+            return Page(f"{report['volume']} is exported and serves nobody now", lines=(why,))
+        return Page(f"{report['volume']} is served no longer")
     kind = " (read-only)" if report["read_only"] else ""
     return Page(f"{report['uri']}{kind}", lines=there)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +13,7 @@ from srshell.model.errors import SrError
 from srshell.model.replica import OnPeerLoss, ReplicaData
 from srshell.replication.source import Phase
 from srshell.simulation import FaultKind, Operation
+from srshell.simulation.handle import SimHandle
 from tests.unit.engine.sides import (
     BLOCK,
     LIMITS,
@@ -198,5 +200,29 @@ def test_a_clock_that_jumps_changes_no_timeout() -> None:
         await pair.pass_time(10.0)
         assert pair.a.source.phase is Phase.LIVE
         assert await pair.a.write(0, b"x") == 1
+
+    on_sides(test)
+
+
+@pytest.mark.parametrize("path_of", [log_path, volume_path])
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_a_file_that_somebody_removed_fails_a_side_that_is_idle(
+    monkeypatch: pytest.MonkeyPatch, name: str, path_of: Callable[[str], str]
+) -> None:
+    """Two copies are claimed: one that nobody can open again is none."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync(on_peer_loss=OnPeerLoss.CONTINUE)
+        side = pair.a if name == "A" else pair.b
+        await asyncio.sleep(3 * LIMITS.look_seconds)
+        assert not side.core.failure
+
+        def kept_bytes(handle: SimHandle) -> int | None:
+            return None if handle.path == path_of(name) else handle.image.size_bytes
+
+        monkeypatch.setattr(SimHandle, "kept_bytes", kept_bytes)
+        await asyncio.sleep(LIMITS.look_seconds + 2 * LIMITS.checkpoint_seconds)
+        assert "REMOVED" in side.core.failure
+        assert side.report.data is ReplicaData.FAILED
 
     on_sides(test)

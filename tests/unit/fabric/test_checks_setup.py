@@ -209,7 +209,10 @@ def test_provisioning_again_changes_nothing() -> None:
     other = checks.check_provision(view(), (wanted("PrimaryVol", 2 * GIB),))
     assert codes(other) == ["SR2007"]
     assert other.errors[0].facts == "size 1 073 741 824 B, wanted 2 147 483 648 B"
-    assert other.errors[0].mend == "srshell provision PrimaryVol-2 --on ClusterA/PoolA --size 2G"
+    mend = "srshell provision PrimaryVol-2 --on ClusterA/PoolA --size 2G"
+    assert other.errors[0].mend == mend
+    log = checks.check_provision(view(), (wanted("PrimaryVol", 2 * GIB, kind=VolumeKind.LOG),))
+    assert log.errors[0].mend == f"{mend} --log"
 
 
 def test_a_size_is_a_whole_number_of_blocks() -> None:

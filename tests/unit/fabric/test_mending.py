@@ -52,6 +52,7 @@ def test_a_site_that_is_down_is_mended_before_what_follows_from_it() -> None:
     [
         ("SR9220 open failed", "WaitingForSource", "failover PriRG --unplanned --confirm RecRG"),
         ("SR9220 open failed", "FailedOver", "teardown PriRG --confirm PriRG"),
+        ("SR9220 a file is gone", "ReadyForInitialReplication", "teardown PriRG --confirm PriRG"),
         ("SR9210 unreadable", "WaitingForDestination", "teardown PriRG --confirm PriRG"),
         ("SR1101 the pool is away", "WaitingForSource", "restart ClusterA"),
         ("SR9212 of a later version", "WaitingForDestination", "restart ClusterA"),

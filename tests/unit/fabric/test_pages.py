@@ -22,6 +22,21 @@ def test_control_characters_are_shown_as_question_marks() -> None:
     assert page.headline == "?[31mred?"
 
 
+@pytest.mark.parametrize(
+    ("uri", "twin", "headline"),
+    [
+        ("nbd+unix:///v", "w", "v is secondary and serves nobody now"),
+        ("nbd+unix:///v", "", "v is exported and serves nobody now"),
+        ("", "", "v is served no longer"),
+    ],
+)
+def test_an_export_that_serves_nobody_is_told_as_that(uri: str, twin: str, headline: str) -> None:
+    """An address that answers nobody is no headline."""
+    page = page_of({"schema": "srshell.nbd/1", "uri": uri, "read_only": True, "volume": "v",
+                    "serving": False, "primary_volume": twin})  # fmt: skip
+    assert page.headline == headline
+
+
 def test_an_unknown_recovery_point_is_a_dash() -> None:
     """Zero is said only where it is known."""
     assert (duration(None), duration(0.0), duration(2.64), duration(250)) == (

@@ -70,6 +70,9 @@ class FaultyHandle:
     def drop_cache(self, offset: int, length: int) -> None:
         self.real.drop_cache(offset, length)
 
+    def kept_bytes(self) -> int | None:
+        return self.real.kept_bytes()
+
     def pread_direct(self, length: int, offset: int) -> bytes | None:
         self._enter("pread_direct")
         return self.real.pread_direct(length, offset)

@@ -3,12 +3,21 @@
 import errno
 import os
 import stat
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from srshell.storage import AlreadyLocked, LockFile, OsDisk, StorageError, lock_note, system_calls
+from srshell.storage import (
+    AlreadyLocked,
+    LockFile,
+    OsDisk,
+    StorageError,
+    Write,
+    lock_note,
+    system_calls,
+)
 
 MIB = 1024 * 1024
 
@@ -235,3 +244,39 @@ def test_a_storage_error_keeps_its_facts() -> None:
     assert str(error) == "sync volume at byte 4096: EIO, why"
     kind, arguments = error.__reduce__()
     assert str(kind(*arguments)) == str(error)
+
+
+@pytest.mark.parametrize("harm", [os.unlink, lambda path: os.truncate(path, 8192)])
+@pytest.mark.parametrize("looks", ["sync", "check_kept"])
+def test_a_file_that_somebody_else_harmed_is_broken(
+    disk: OsDisk, tmp_path: Path, harm: Callable[[str], None], looks: str
+) -> None:
+    """What is written to it from then on would be gone with the process, or has gaps of zeros."""
+    path = str(tmp_path / "volume")
+    disk.create(path, MIB)
+    with closing(disk.open(path)) as file:
+        file.check_kept()
+        harm(path)
+        file.write_at([Write(0, (b"x",))], sync=False)
+        with pytest.raises(StorageError, match=r"REMOVED|SHRUNK, 8192 of 1048576 bytes are left"):
+            getattr(file, looks)()
+        with pytest.raises(StorageError, match="broken since check failed"):
+            file.write_at([Write(0, (b"x",))], sync=False)
+
+
+def test_a_file_system_that_counts_no_names_loses_none(
+    disk: OsDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some in user space say 0 of every file."""
+    path = str(tmp_path / "volume")
+    disk.create(path, MIB)
+    real = os.fstat
+
+    def countless(descriptor: int) -> os.stat_result:
+        fields = list(real(descriptor))
+        fields[stat.ST_NLINK] = 0
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(os, "fstat", countless)
+    with closing(disk.open(path)) as file:
+        file.check_kept()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srshell.storage import RawFile, StorageError, Write
-from srshell.storage.raw import IOV_MAX, ZERO_CHUNK_BYTES, drop_taken, zero_writes
+from srshell.storage.writes import IOV_MAX, ZERO_CHUNK_BYTES, drop_taken, zero_writes
 
 from .conftest import FILE_BYTES, FaultyHandle
 
