@@ -35,7 +35,8 @@ from benchmarks import (
 from benchmarks.rows import Row
 from benchmarks.setting import Setting, Sheet
 from srshell.model.commits import Commits
-from srshell.site.process import calm_collector, loop_factory
+from srshell.site.memory import calm_collector, share_heap
+from srshell.site.process import loop_factory
 
 SHORT: tuple[Sheet, ...] = (
     *sheets_of_writes.SHORT,
@@ -67,6 +68,7 @@ def main() -> int:
             options.large_mib << 20,
             Commits(options.commit),
         )
+        share_heap()
         calm_collector()  # as a site process does; the primary often lives in this one
         with asyncio.Runner(loop_factory=loop_factory("auto")) as runner:
             failed = runner.run(_until_broken_off(setting, sheets, rows, options))

@@ -3,7 +3,8 @@
 Always true:
 
 (1) A page on disk names only content that was durable in its volume when the page was written:
-    pages are made before the volumes are synced, and written after.
+    pages are put aside before the volumes are synced, and written after; whoever changes one
+    meanwhile changes a copy.
 (2) A checkpoint writes the pages of all it applied before its superblock says so.  Blocks that
     records beyond the checkpoint touch are unknown when a log is opened; their replay names them.
 (3) Unknown is never wrong: a page that is blank, torn or damaged knows nothing, and raises no
@@ -54,6 +55,8 @@ class ChecksumMap:
         self._pages: dict[Page, array[int]] = {}
         self._stale: set[Page] = set()
         self._written: set[Page] = set()
+        #: Put aside to be written; not changed any more.
+        self._aside: dict[Page, array[int]] = {}
         self._generation = 1
         self._loading = asyncio.Lock()
         #: Held while pages are written.
@@ -136,10 +139,14 @@ class ChecksumMap:
             self._stale.add((volume, page))
 
     def _own(self, volume: int, page: int) -> array[int]:
-        """Return the checksums of a page that was loaded, to be changed; holes share theirs."""
-        found = self._pages[volume, page]
-        if found is _NOTHING_KNOWN or found is self._all_zeros:
-            found = self._pages[volume, page] = found[:]
+        """Return the checksums of a page that was loaded, to be changed.
+
+        Holes share theirs, and what is put aside stays as it is: then it is a copy.
+        """
+        key = (volume, page)
+        found = self._pages[key]
+        if found is _NOTHING_KNOWN or found is self._all_zeros or found is self._aside.get(key):
+            found = self._pages[key] = found[:]
         return found
 
     def put_all(self, volume: int, checksums: Mapping[int, int]) -> None:
@@ -262,22 +269,26 @@ class ChecksumMap:
             taken = sorted(self._stale)
             self._stale.clear()
             self._generation += 1
+            generation = self._generation
+            self._aside = {page: self._pages[page] for page in taken}
             try:
-                pages = [self._encoded(volume, page) for volume, page in taken]
                 await sync()
-                for start in range(0, len(pages), _PAGES_PER_WRITE):
-                    writes = joined_writes(pages[start : start + _PAGES_PER_WRITE])
+                # Encoded piece by piece: of a large volume, all of them are as much again.
+                for start in range(0, len(taken), _PAGES_PER_WRITE):
+                    pages = taken[start : start + _PAGES_PER_WRITE]
+                    writes = joined_writes(self._encoded(page, generation) for page in pages)
                     await self._file.write_at(writes, sync=True)
             except BaseException:
                 self._stale.update(taken)
                 raise
+            finally:
+                self._aside = {}
             self._written.update(taken)
             self._evict()
 
-    def _encoded(self, volume: int, page: int) -> Write:
-        data = encode_checksum_page(
-            self._partnership, volume, page, self._generation, self._pages[volume, page]
-        )
+    def _encoded(self, key: Page, generation: int) -> Write:
+        volume, page = key
+        data = encode_checksum_page(self._partnership, volume, page, generation, self._aside[key])
         return Write(self._volumes[volume].checksum_offset + page * PAGE_BYTES, (data,))
 
     def _evict(self) -> None:

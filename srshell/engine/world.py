@@ -31,7 +31,7 @@ class Limits:
     linger_seconds: float = 0.2  # for so long committed records wait to be applied with others
     linger_bytes: int = 8 << 20  # so many of them wait no more
     checkpoint_seconds: float = 1.0
-    look_seconds: float = 10.0  # so often it is looked whether nobody else harmed the files
+    look_seconds: float = 60.0  # so often an idle side looks whether nobody else harmed its files
     seal_seconds: float = 60.0
     handshake_seconds: float = 30.0
     frame_bytes: int = 1 << 20

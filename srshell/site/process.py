@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import contextlib
 import faulthandler
-import gc
 import importlib.util
 import json
 import logging
@@ -30,6 +29,7 @@ from srshell.model.commits import Commits
 from srshell.model.errors import SrError
 from srshell.model.identity import check_identity, check_name
 from srshell.site.host import Site
+from srshell.site.memory import calm_collector, share_heap
 from srshell.site.server import SiteServer
 from srshell.site.settings import SiteSettings
 
@@ -39,7 +39,6 @@ EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 64
 
 _LOG_BYTES: Final = 4 * 1024 * 1024
-_COLLECT_AFTER: Final = 20_000
 
 
 def main(arguments: list[str]) -> int:
@@ -58,6 +57,7 @@ def main(arguments: list[str]) -> int:
         _leave_terminal(settings.log_path)
     _start_log(settings.log_path)
     starter = _Starter(options.ready_fd)
+    share_heap()
     try:
         with asyncio.Runner(loop_factory=loop_factory(options.loop)) as runner:
             runner.run(serve(settings, starter.say_ready))
@@ -97,16 +97,6 @@ async def serve(settings: SiteSettings, ready: Callable[[], None]) -> None:
     finally:
         await site.close()
     await server.close()
-
-
-def calm_collector() -> None:
-    """Let the garbage collector look seldom, and never at what a process has loaded.
-
-    What a write leaves behind is freed by counting; there are no cycles in it to look for.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 50)
 
 
 class _Parser(argparse.ArgumentParser):

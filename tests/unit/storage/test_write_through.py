@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from srshell.storage import OsDisk, RawFile, StorageError, Write, system_calls
+from srshell.storage import OsDisk, RawFile, StorageError, Write, system_calls, write_through
 from srshell.storage.write_through import STAGED_BYTES_MAX, WriteThrough
 from tests import needs
 from tests.process.loop_fs import small_file_system
@@ -146,6 +146,31 @@ def test_any_other_error_is_the_callers(
     monkeypatch.setattr(os, "pwritev", fail)
     with pytest.raises(OSError, match="input/output error"):
         through.write(PARTS, 4096, len(DATA))
+
+
+def test_writes_at_once_have_memory_of_their_own(
+    through: WriteThrough, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is kept of it has a bound: each log once had its own for ever."""
+    real, both = os.pwritev, threading.Barrier(6, timeout=10)
+
+    def pwritev(descriptor: int, buffers: Sequence[Any], offset: int, flags: int) -> int:
+        both.wait()  # all of them are filled now
+        return real(descriptor, buffers, offset)
+
+    monkeypatch.setattr(os, "pwritev", pwritev)
+
+    def write(number: int) -> None:
+        assert through.write((bytes([number]) * 4096,), number * 4096, 4096)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = Path(path).read_bytes()
+    assert all(found[n * 4096 : (n + 1) * 4096] == bytes([n]) * 4096 for n in range(6))
+    assert len(write_through._spare) <= write_through._SPARE_MAX
 
 
 def test_only_file_systems_that_keep_the_promise_are_asked(
