@@ -163,7 +163,8 @@ class _Reader:
         """Wait for what is being read; nobody needs it."""
         ahead = tuple(self._ahead)
         self._ahead.clear()
-        await asyncio.gather(*ahead, return_exceptions=True)
+        if ahead:  # or a scan that is dropped where no loop runs makes itself one
+            await asyncio.gather(*ahead, return_exceptions=True)
 
 
 def recovered_ring(log: RecoveredLog, segment: Segment) -> Ring:

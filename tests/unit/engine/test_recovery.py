@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
@@ -93,3 +94,10 @@ def test_a_bad_place_that_nobody_wants_ends_nothing() -> None:
     read_all(ring, [(0, 60_000), (60_000, 10_000)])
     with pytest.raises(StorageError):
         read_all(Ring(bad_from=_MIB), [(at, 60_000) for at in range(0, 2 * _MIB, 60_000)])
+
+
+def test_a_scan_that_is_dropped_makes_no_loop() -> None:
+    """A simulated process dies where none runs; a thread beside the first is given none."""
+    with ThreadPoolExecutor(1) as thread:
+        step = Ring().reader().close().__await__()
+        assert thread.submit(next, step, "ended").result() == "ended"
