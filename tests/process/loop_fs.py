@@ -39,6 +39,19 @@ def _run(tool: str, *arguments: str | Path) -> None:
     subprocess.run([path, *map(str, arguments)], check=True, capture_output=True)
 
 
+def _unmount(folder: Path) -> None:
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            _run("umount", folder)
+        except subprocess.CalledProcessError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 @attrs.frozen
 class LoopDisk:
     """An ext4 file system in a file."""
@@ -62,16 +75,7 @@ class LoopDisk:
 
     def unmount(self) -> None:
         """Unmount it, as soon as nobody has a file of it open."""
-        end = time.monotonic() + _BUSY_SECONDS
-        while True:
-            try:
-                _run("umount", self.mounted)
-            except subprocess.CalledProcessError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
+        _unmount(self.mounted)
 
     def turn_read_only(self) -> None:
         """Take no more writes, as after an error of the disk; files stay open."""
@@ -132,7 +136,7 @@ def small_memory(folder: Path, size_bytes: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        _run("umount", folder)
+        _unmount(folder)
 
 
 def take_all_room(path: Path) -> None:
