@@ -13,7 +13,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import manifest
+from tests import manifest, own_mounts
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = ROOT / "build" / "skips.json"
@@ -109,6 +109,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the manifest in the process that reports, never in a worker of a parallel run."""
+    """Prepare the process that reports; the workers of a parallel run are started by it."""
     if not hasattr(config, "workerinput"):
+        own_mounts.take()
         config.pluginmanager.register(SkipManifest(), "skip-manifest")
