@@ -2,7 +2,7 @@
 
 Always true:
 
-(1) Records reach a volume in LSN order and only when committed.
+(1) Records reach the volumes only when committed, in batches that follow each other in LSN order.
 (2) An ordered job (a copied extent, a digest) runs after the records that were committed when it
     was handed in, and before any that were committed later.
 (3) A checkpoint goes: sync volumes, then checksum pages, then bitmap pages, then superblock; only
@@ -19,7 +19,7 @@ from itertools import islice
 
 import attrs
 
-from srshell.codec.log_frame import Record
+from srshell.codec.log_frame import Record, RecordKind
 from srshell.engine import destage
 from srshell.engine.bell import Bell
 from srshell.engine.core import Core
@@ -30,6 +30,12 @@ from srshell.storage import StorageError
 
 _BATCH_BYTES = 8 << 20
 _BATCH_RECORDS = 2048
+# What was in the log when it was opened goes together: nobody waits for its space, and the more
+# there is, the more blocks are written again, or touch.
+_REPLAY_BYTES = 256 << 20
+_REPLAY_RECORDS = 65_536
+# Each looks at the blocks that the batch has so far.
+_BATCH_CLEARS = 256
 _JOBS_AT_ONCE = 16
 # Without a peer, the log keeps at most this share of the ring for a replay; the rest is marked
 # blocks.
@@ -52,6 +58,7 @@ class Applier:
     def __init__(self, core: Core) -> None:
         """Begin idle; `run` and `run_checkpoints` are the tasks."""
         self._core = core
+        self._opened_lsn = core.log.durable_lsn
         self._jobs: deque[_OrderedJob] = deque()
         self._wake = Bell()
         #: Held from the first look at what is applied until the superblock says so.
@@ -138,8 +145,9 @@ class Applier:
         await destage.apply(core, batch)
         now_ns = core.world.clock_ns()
         core.meters.apply.record(now_ns, now_ns - begun_ns, len(batch))
-        core.overlay.remove_oldest(len(batch))
-        core.applied_lsn = batch[-1].lsn
+        async for portion in destage.portions(batch):
+            core.overlay.remove_oldest(len(portion))
+            core.applied_lsn = portion[-1].lsn
         if core.log_is_crowded or core.ring.free_bytes < core.ring.ring_bytes * _SPACE_SHARE:
             self.want_space()  # before anybody has to wait for it, here or at the peer
         core.wake()
@@ -166,15 +174,20 @@ class Applier:
         records = self._core.overlay.records
         if not records or records[0].lsn > limit_lsn:
             return []
+        most, most_bytes = _BATCH_RECORDS, _BATCH_BYTES
+        if records[0].lsn + most <= self._opened_lsn:
+            limit_lsn = min(limit_lsn, self._opened_lsn)
+            most, most_bytes = _REPLAY_RECORDS, _REPLAY_BYTES
         # LSNs are dense, so it is known how many there may be.
-        count = min(limit_lsn - records[0].lsn + 1, _BATCH_RECORDS)
+        count = min(limit_lsn - records[0].lsn + 1, most)
         batch: list[Record] = []
-        size_bytes = 0
+        size_bytes = clears = 0
         for record in islice(records, count):
-            if size_bytes >= _BATCH_BYTES:
+            if size_bytes >= most_bytes or clears == _BATCH_CLEARS:
                 break
             batch.append(record)
             size_bytes += len(record.payload)
+            clears += record.kind is not RecordKind.WRITE
         return batch
 
     async def settle(self) -> None:

@@ -230,19 +230,21 @@ class ChecksumMap:
     async def forget_all(self, ranges: Iterable[tuple[int, int, int]]) -> None:
         """Know nothing any more of what ranges touch: volume, offset and length in bytes."""
         runs: dict[int, list[tuple[int, int]]] = {}
+        single: dict[int, set[int]] = {}  # most: in the order of pages, each is looked up once
         for volume, offset, length in ranges:
-            run = (offset // BLOCK_BYTES, -(-(offset + length) // BLOCK_BYTES))
-            runs.setdefault(volume, []).append(run)
+            first, end = offset // BLOCK_BYTES, -(-(offset + length) // BLOCK_BYTES)
+            if end - first == 1:
+                single.setdefault(volume, set()).add(first)
+            else:
+                runs.setdefault(volume, []).append((first, end))
+        for volume, blocks in single.items():
+            await self.load(volume, blocks)
+            self.put_all(volume, dict.fromkeys(sorted(blocks), UNKNOWN))
         for volume, found in runs.items():
             await self.load_runs(volume, found)
-            single: dict[int, int] = {}
             for first, end in found:
-                if end - first == 1:
-                    single[first] = UNKNOWN
-                    continue
                 for start in range(first, end, CHECKSUMS_PER_PAGE):
                     self.put_run(volume, start, _NOTHING_KNOWN[: end - start])
-            self.put_all(volume, single)
 
     def met_damage(self) -> list[str]:
         """Return what was found damaged since this was asked last: it is being written anew."""

@@ -12,9 +12,9 @@ Always true:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import attrs
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
 
 from srshell.codec.checksum import Buffer
 from srshell.codec.checksum_page import (
@@ -24,135 +24,69 @@ from srshell.codec.checksum_page import (
     block_checksum,
     block_checksums,
 )
-from srshell.codec.log_frame import Record, RecordKind
+from srshell.codec.log_frame import Record
+from srshell.engine.batch import Batch
 from srshell.engine.core import Core
 from srshell.engine.volume_set import Range
 from srshell.model.replica import ReplicaData
 
-_ZERO_BLOCK = memoryview(bytes(BLOCK_BYTES))
-
-
-@attrs.define
-class _Block:
-    """What becomes of a block: a base (None: what the volume holds) and parts laid over it."""
-
-    base: Buffer | None
-    parts: list[tuple[int, Buffer]] = attrs.field(factory=list)
-
-    def content(self, found: Buffer | None) -> Buffer:
-        """Return the block as it will be; ``found`` is what the volume holds."""
-        base = found if self.base is None else self.base
-        assert base is not None
-        whole = bytearray(base)
-        for start, part in self.parts:
-            whole[start : start + len(part)] = part
-        return whole
-
-
-class _Plan:
-    """What a batch of records makes of the blocks of one volume."""
-
-    def __init__(self, size_bytes: int) -> None:
-        self._size_bytes = size_bytes
-        #: Blocks that are written whole: the last content of each.
-        self.whole: dict[int, Buffer] = {}
-        #: Blocks of which parts are written; none of them is in ``whole``.
-        self.parts: dict[int, _Block] = {}
-        #: Whole blocks that read as zeros, but for those in ``whole`` and ``parts``.
-        self.zeros: list[tuple[int, int]] = []
-
-    def add(self, record: Record) -> None:
-        """Add the record with the next LSN."""
-        if record.kind is not RecordKind.WRITE:
-            self._clear(record.offset, record.offset + record.length)
-            return
-        block, start = divmod(record.offset, BLOCK_BYTES)
-        if start == 0 and record.length == BLOCK_BYTES:
-            # Most writes are one block: no views, no arithmetic.
-            self._set(block, record.payload)
-        else:
-            self._write(record.offset, memoryview(record.payload))
-
-    def _write(self, offset: int, payload: memoryview) -> None:
-        position, end = 0, len(payload)
-        if offset % BLOCK_BYTES == 0 and end % BLOCK_BYTES == 0:
-            # Larger writes are whole blocks, too: no step of ours for each of them.
-            first = offset // BLOCK_BYTES
-            blocks = range(first, first + end // BLOCK_BYTES)
-            pieces = [payload[at : at + BLOCK_BYTES] for at in range(0, end, BLOCK_BYTES)]
-            self.whole.update(zip(blocks, pieces, strict=True))
-            if self.parts:
-                for block in blocks:
-                    self.parts.pop(block, None)
-            return
-        while position < end:
-            block, start = divmod(offset + position, BLOCK_BYTES)
-            size_bytes = min(BLOCK_BYTES, self._size_bytes - block * BLOCK_BYTES)
-            part = payload[position : position + size_bytes - start]
-            position += len(part)
-            if len(part) == size_bytes:
-                self._set(block, part)
-            else:
-                self._part(block, start, part)
-
-    def _set(self, block: int, content: Buffer) -> None:
-        self.whole[block] = content
-        if self.parts:
-            self.parts.pop(block, None)
-
-    def _part(self, block: int, start: int, part: Buffer) -> None:
-        found = self.parts.get(block)
-        if found is None:
-            base = self.whole.pop(block, None)
-            if base is None and any(first <= block < end for first, end in self.zeros):
-                base = _ZERO_BLOCK[: self._size_bytes - block * BLOCK_BYTES]
-            found = self.parts[block] = _Block(base)
-        found.parts.append((start, part))
-
-    def _clear(self, offset: int, end: int) -> None:
-        first = -(-offset // BLOCK_BYTES)
-        last = -(-end // BLOCK_BYTES) if end == self._size_bytes else end // BLOCK_BYTES
-        last = max(first, last)
-        self._write(offset, _ZERO_BLOCK[: min(end, first * BLOCK_BYTES) - offset])
-        if first < last:
-            for blocks in (self.whole, self.parts):
-                for block in [block for block in blocks if first <= block < last]:
-                    del blocks[block]
-            self.zeros.append((first, last))
-        if end > last * BLOCK_BYTES:
-            self._write(last * BLOCK_BYTES, _ZERO_BLOCK[: end - last * BLOCK_BYTES])
+_Item = TypeVar("_Item")
+#: Records or blocks that are looked at in one turn of the loop.
+_PORTION = 2048
 
 
 async def apply(core: Core, records: Sequence[Record]) -> None:
     """Write committed records, given in LSN order, into the volumes.  Raises StorageError."""
-    plans: dict[int, _Plan] = {}
-    for record in records:
-        plan = plans.get(record.volume)
-        if plan is None:
-            plan = plans[record.volume] = _Plan(core.volumes.layouts[record.volume].size_bytes)
-        plan.add(record)
-    kept = [(volume, plan) for volume, plan in plans.items() if core.checksums.keeps(volume)]
-    sums = [(volume, plan, await _sums(core, volume, plan)) for volume, plan in kept]
-    await core.volumes.apply(records)
-    for volume, plan, found in sums:
-        for first, end in plan.zeros:
+    batches: dict[int, Batch] = {}
+    async for portion in portions(records):
+        for record in portion:
+            batch = batches.get(record.volume)
+            if batch is None:
+                batch = batches[record.volume] = Batch(_size_bytes(core, record.volume))
+            batch.add(record)
+    for batch in batches.values():
+        batch.arrange()
+    sums = {
+        volume: await _sums_of_parts(core, volume, batch)
+        for volume, batch in batches.items()
+        if core.checksums.keeps(volume)
+    }
+    summing = [_add_sums_of_whole(batches[volume], found) for volume, found in sums.items()]
+    await asyncio.gather(core.volumes.apply(batches), *summing)
+    for volume, found in sums.items():
+        for first, end in batches[volume].zeros:
             await core.checksums.load(volume, range(first, end))
             core.checksums.put_zeros(volume, first, end)
-        await core.checksums.load(volume, found)
-        core.checksums.put_all(volume, found)
+        async for blocks in portions(batches[volume].places):
+            await core.checksums.load(volume, blocks)
+            core.checksums.put_all(volume, {block: found[block] for block in blocks})
 
 
-async def _sums(core: Core, volume: int, plan: _Plan) -> dict[int, int]:
-    """Return the checksum that each block of the plan will have."""
-    sums = dict(zip(plan.whole, block_checksums(plan.whole.values()), strict=True))
-    if not plan.parts:
+async def portions(items: Sequence[_Item]) -> AsyncIterator[Sequence[_Item]]:
+    """Give a portion at a time, and everybody else a turn in between: a replay may be long."""
+    for start in range(0, len(items), _PORTION):
+        if start:
+            await asyncio.sleep(0)
+        yield items[start : start + _PORTION]
+
+
+async def _add_sums_of_whole(batch: Batch, sums: dict[int, int]) -> None:
+    async for blocks in portions(list(batch.whole)):
+        checksums = block_checksums([batch.whole[block] for block in blocks])
+        sums.update(zip(blocks, checksums, strict=True))
+
+
+async def _sums_of_parts(core: Core, volume: int, batch: Batch) -> dict[int, int]:
+    """Return the checksum that each block will have of which parts are written."""
+    sums: dict[int, int] = {}
+    if not batch.parts:
         return sums
-    wanted = [block for block, made in plan.parts.items() if made.base is None]
+    wanted = [block for block, made in batch.parts.items() if made.base is None]
     found = dict(zip(wanted, await _read_blocks(core, volume, wanted), strict=True))
     await core.checksums.load(volume, wanted)
     # Beside a copy a block may be older than the record; the copy will bring it.
     checks = core.superblock.data is ReplicaData.CONSISTENT
-    for block, made in plan.parts.items():
+    for block, made in batch.parts.items():
         before = found.get(block)
         checksum = block_checksum(made.content(before))
         if before is not None and checks:

@@ -3,22 +3,25 @@
 Always true:
 
 (1) Only committed records and copied extents are written here.
-(2) Writes to one place are issued one after the other, in LSN order; volumes work side by side.
+(2) Batches of one volume are written one after the other; volumes work side by side.
 (3) When `sync` returns, every write that had ended before it was called is durable.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from srshell.codec.checksum import Buffer
-from srshell.codec.log_frame import Record, RecordKind
+from srshell.engine.batch import Batch
 from srshell.model.errors import SrError
 from srshell.model.replica import VolumeLayout
 from srshell.storage import BlockFile, Disk, Write
 
 Range = tuple[int, int]  # offset and length in bytes
+
+#: Written by one job: readers come between two.
+_JOB_BYTES = 8 << 20
 
 
 class VolumeSet:
@@ -80,30 +83,28 @@ class VolumeSet:
         """Return the parts of a range that may hold data, as (offset, length)."""
         return await self._files[volume].data_ranges(offset, length)
 
-    async def apply(self, records: Sequence[Record]) -> None:
-        """Write records, given in LSN order, into the volumes.  Raises StorageError."""
-        by_volume: dict[int, list[Record]] = {}
-        for record in records:
-            by_volume.setdefault(record.volume, []).append(record)
+    async def apply(self, batches: Mapping[int, Batch]) -> None:
+        """Make of volumes what batches of committed records make of them.  Raises StorageError."""
         try:
-            await _all(self._apply_to(volume, group) for volume, group in by_volume.items())
+            await _all(self._apply_to(volume, batch) for volume, batch in batches.items())
         finally:
             # Marked afterwards: a sync that began meanwhile need not have covered them.
-            self._unsynced.update(by_volume)
+            self._unsynced.update(batches)
 
-    async def _apply_to(self, volume: int, records: list[Record]) -> None:
+    async def _apply_to(self, volume: int, batch: Batch) -> None:
         file = self._files[volume]
-        writes: list[Write] = []
-        for record in records:
-            if record.kind is RecordKind.WRITE:
-                _add(writes, record)
-                continue
-            if writes:
-                await file.write_at(writes)
-                writes = []
-            await file.punch(record.offset, record.length)
-        if writes:
-            await file.write_at(writes)
+        for offset, length in batch.holes():
+            await file.punch(offset, length)
+        job: list[Write] = []
+        job_bytes = 0
+        for write in batch.writes():
+            job.append(write)
+            job_bytes += write.length
+            if job_bytes >= _JOB_BYTES:
+                await file.write_at(job)
+                job, job_bytes = [], 0
+        if job:
+            await file.write_at(job)
 
     async def store(
         self, volume: int, ranges: Sequence[Range], parts: Sequence[Buffer] | None
@@ -161,13 +162,3 @@ async def _all(jobs: object) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
-
-
-def _add(writes: list[Write], record: Record) -> None:
-    """Add a record's write; one that follows the last one on the volume becomes part of it."""
-    if writes:
-        last = writes[-1]
-        if last.offset + last.length == record.offset:
-            writes[-1] = Write(last.offset, (*last.buffers, record.payload))
-            return
-    writes.append(Write(record.offset, (record.payload,)))

@@ -7,7 +7,7 @@ nothing itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -16,7 +16,8 @@ from srshell.codec.checksum import crc32
 from srshell.codec.errors import FormatError
 from srshell.codec.log_frame import open_body
 from srshell.codec.superblock import SLOT_BYTES, SLOT_COUNT, decode_superblock, encode_superblock
-from srshell.engine import dirty_map, opening, recovery, superblock_file
+from srshell.engine import destage, dirty_map, opening, recovery, superblock_file
+from srshell.engine.batch import Batch
 from srshell.engine.core import Core
 from srshell.engine.dirty_map import DirtyMap
 from srshell.engine.recovery import RecoveredLog, scan_log
@@ -130,20 +131,20 @@ def take_a_rotten_page_for_zeros() -> list[Change]:
 def call_applied_what_is_on_its_way() -> list[Change]:
     apply = VolumeSet.apply
 
-    async def later(self: VolumeSet, records: Sequence[Any]) -> None:
-        asyncio.ensure_future(apply(self, records))  # noqa: RUF006  (that is the bug)
+    async def later(self: VolumeSet, batches: Mapping[int, Batch]) -> None:
+        asyncio.ensure_future(apply(self, batches))  # noqa: RUF006  (that is the bug)
 
     return [(VolumeSet, "apply", later)]
 
 
 @plants("applied-backwards", "P16", "overlapping writes are applied in order")
 def apply_backwards() -> list[Change]:
-    apply = VolumeSet.apply
+    apply = destage.apply
 
-    async def backwards(self: VolumeSet, records: Sequence[Any]) -> None:
-        await apply(self, records[::-1])
+    async def backwards(core: Core, records: Sequence[Any]) -> None:
+        await apply(core, records[::-1])
 
-    return [(VolumeSet, "apply", backwards)]
+    return [(destage, "apply", backwards)]
 
 
 # --- devices that fail --------------------------------------------------------------------------

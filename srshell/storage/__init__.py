@@ -12,7 +12,7 @@ from srshell.storage.executor import DeviceExecutor, DirectExecutor
 from srshell.storage.locks import LockFile, lock_note
 from srshell.storage.os_disk import OsDisk
 from srshell.storage.raw import RawDisk, RawFile
-from srshell.storage.writes import Write, joined_writes
+from srshell.storage.writes import Write, gathered_writes, joined_writes
 
 __all__ = [
     "AlreadyLocked",
@@ -26,6 +26,7 @@ __all__ = [
     "RawFile",
     "StorageError",
     "Write",
+    "gathered_writes",
     "joined_writes",
     "lock_note",
     "open_block_file",

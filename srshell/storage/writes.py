@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -58,6 +58,24 @@ def joined_writes(writes: Iterable[Write]) -> list[Write]:
             joined.append(write)
         end = write.offset + write.length
     return joined
+
+
+def gathered_writes(pieces: Iterable[tuple[int, Buffer]]) -> Iterator[Write]:
+    """Gather buffers, each with its offset (bytes), into writes of one system call each.
+
+    Those that touch the one before go with it.
+    """
+    start = end = -1
+    run: list[Buffer] = []
+    for offset, buffer in pieces:
+        if offset != end or len(run) == IOV_MAX:
+            if run:
+                yield Write(start, tuple(run))
+            start, run = offset, []
+        run.append(buffer)
+        end = offset + len(buffer)
+    if run:
+        yield Write(start, tuple(run))
 
 
 def zero_writes(offset: int, length: int) -> Iterable[Write]:

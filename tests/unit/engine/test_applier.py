@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import attrs
 import pytest
 
-from srshell.engine import applier
+from srshell.codec.log_frame import Record
+from srshell.engine import applier, destage
+from srshell.engine.core import Core
 from srshell.engine.superblock_file import SUPERBLOCK_AREA_BYTES
 from srshell.model.errors import SrError
 from srshell.model.replica import ReplicaData
@@ -311,5 +314,61 @@ def test_nobody_waits_for_records_that_wait_for_company() -> None:
         await pair.planned_failover()
         assert await pair.b.read(0, 4) == b"last"
         assert pair.loop.time() - begun < 10
+
+    on_sides(test, limits=attrs.evolve(LIMITS, linger_seconds=600.0))
+
+
+def test_what_the_log_held_when_it_was_opened_is_applied_as_one_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often a block was written, it is written once, and neighbours go together."""
+    monkeypatch.setattr(applier, "_BATCH_RECORDS", 4)
+
+    async def test(pair: Sides) -> None:
+        await pair.a.format()
+        await pair.a.open()
+        for number in range(12):
+            await pair.a.write(number * 3 % 4 * BLOCK, bytes([number]) * BLOCK)
+        assert pair.a.core.applied_lsn == 0
+        pair.a.kill()
+        writes: list[tuple[int, int]] = []
+
+        def note(operation: Operation) -> None:
+            if (operation.name, operation.path) == ("write", volume_path("A")):
+                writes.append((operation.offset, operation.length))
+
+        pair.a.disk.before = note
+        await pair.a.open()
+        await pair.a.settle()
+        assert writes == [(0, 4 * BLOCK)]
+        newest = {number * 3 % 4: number for number in range(12)}
+        for block, number in newest.items():
+            place = slice(block * BLOCK, (block + 1) * BLOCK)
+            assert pair.a.volume[place] == bytes([number]) * BLOCK
+
+    on_sides(test, limits=attrs.evolve(LIMITS, linger_seconds=600.0, checkpoint_seconds=600.0))
+
+
+def test_a_batch_ends_after_so_many_trims(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each looks at what the batch has: a replay of trims alone must not take for ever."""
+    monkeypatch.setattr(applier, "_BATCH_CLEARS", 3)
+    sizes: list[int] = []
+    apply = destage.apply
+
+    async def note(core: Core, records: Sequence[Record]) -> None:
+        sizes.append(len(records))
+        await apply(core, records)
+
+    monkeypatch.setattr(destage, "apply", note)
+
+    async def test(pair: Sides) -> None:
+        await pair.a.format()
+        await pair.a.open()
+        for number in range(8):
+            await pair.a.write(number * 2 * BLOCK, b"x" * BLOCK)
+            await pair.a.do(pair.a.replica.trim(VOLUME, number * 2 * BLOCK, BLOCK))
+        await pair.a.settle()
+        assert sizes == [6, 6, 4]
+        assert not any(pair.a.volume)
 
     on_sides(test, limits=attrs.evolve(LIMITS, linger_seconds=600.0))

@@ -1,4 +1,4 @@
-"""The data volumes of a group: written in LSN order, synced as far as they were written."""
+"""The data volumes of a group: written in batches, synced as far as they were written."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from srshell.codec.log_frame import Record, RecordKind
+from srshell.engine.batch import Batch
 from srshell.engine.volume_set import VolumeSet
 from srshell.model.errors import SrError
 from srshell.model.replica import VolumeLayout
@@ -22,6 +23,16 @@ LAYOUTS = tuple(VolumeLayout(name, f"/{name}", SIZE_BYTES, 4096, 0, 1) for name 
 
 def write(lsn: int, offset: int, payload: bytes, volume: int = 0) -> Record:
     return Record(lsn, RecordKind.WRITE, volume, offset, len(payload), payload)
+
+
+async def apply(volumes: VolumeSet, records: list[Record]) -> None:
+    """As the applier does."""
+    batches: dict[int, Batch] = {}
+    for record in records:
+        batches.setdefault(record.volume, Batch(SIZE_BYTES)).add(record)
+    for batch in batches.values():
+        batch.arrange()
+    await volumes.apply(batches)
 
 
 def on_volumes(
@@ -46,7 +57,7 @@ def test_records_of_one_place_land_in_lsn_order(seed: int) -> None:
 
     async def test(volumes: VolumeSet, disk: SimDisk) -> None:
         records = [write(lsn, lsn % 3 * 100, bytes([lsn]) * 200) for lsn in range(1, 30)]
-        await volumes.apply(records)
+        await apply(volumes, records)
         expected = bytearray(1000)
         for record in records:
             expected[record.offset : record.offset + 200] = record.payload
@@ -57,14 +68,15 @@ def test_records_of_one_place_land_in_lsn_order(seed: int) -> None:
 
 def test_zeros_between_writes_keep_their_place_in_the_order() -> None:
     async def test(volumes: VolumeSet, disk: SimDisk) -> None:
-        await volumes.apply(
+        await apply(
+            volumes,
             [
                 write(1, 0, b"a" * 8192),
                 Record(2, RecordKind.ZERO, 0, 0, 8192),
                 write(3, 10, b"b"),
                 Record(4, RecordKind.TRIM, 0, 4096, 4096),
                 write(5, 4096, b"c"),
-            ]
+            ],
         )
         data = await volumes.read(0, 0, 8192)
         assert data == bytes(10) + b"b" + bytes(4085) + b"c" + bytes(4095)
@@ -78,7 +90,7 @@ def test_neighbours_on_the_volume_are_one_write() -> None:
     async def test(volumes: VolumeSet, disk: SimDisk) -> None:
         seen: list[Operation] = []
         disk.before = seen.append
-        await volumes.apply([write(lsn, (lsn - 1) * 4096, bytes(4096)) for lsn in range(1, 5)])
+        await apply(volumes, [write(lsn, (lsn - 1) * 4096, bytes(4096)) for lsn in range(1, 5)])
         assert [(op.name, op.offset, op.length) for op in seen] == [("write", 0, 4 * 4096)]
 
     on_volumes(test)
@@ -86,7 +98,7 @@ def test_neighbours_on_the_volume_are_one_write() -> None:
 
 def test_a_sync_covers_the_volumes_that_were_written() -> None:
     async def test(volumes: VolumeSet, disk: SimDisk) -> None:
-        await volumes.apply([write(1, 0, b"x", volume=1)])
+        await apply(volumes, [write(1, 0, b"x", volume=1)])
         synced: list[str] = []
         disk.before = lambda op: synced.append(op.path) if op.name == "sync" else None
         await volumes.sync()
@@ -126,7 +138,7 @@ def test_a_failed_write_is_told_after_all_volumes_have_ended() -> None:
     async def test(volumes: VolumeSet, disk: SimDisk) -> None:
         disk.fail_at(1, FaultKind.EIO, operation="write", path="/one")
         with pytest.raises(StorageError):
-            await volumes.apply([write(1, 0, b"x"), write(2, 0, b"y", volume=1)])
+            await apply(volumes, [write(1, 0, b"x"), write(2, 0, b"y", volume=1)])
         assert disk.image("/two").read(0, 1) == b"y"
 
     on_volumes(test)
@@ -134,7 +146,7 @@ def test_a_failed_write_is_told_after_all_volumes_have_ended() -> None:
 
 def test_a_failed_sync_does_not_pass_for_done_the_next_time() -> None:
     async def test(volumes: VolumeSet, disk: SimDisk) -> None:
-        await volumes.apply([write(1, 0, b"x")])
+        await apply(volumes, [write(1, 0, b"x")])
         disk.fail_at(1, FaultKind.EIO, operation="sync")
         for _ in range(2):
             with pytest.raises(StorageError):
@@ -172,7 +184,7 @@ def test_what_a_killed_process_left_in_the_cache_is_synced_before_it_counts() ->
         for layout in LAYOUTS:
             await files.create(layout.path, SIZE_BYTES)
         volumes = await VolumeSet.open(LAYOUTS, files)
-        await volumes.apply([write(1, 0, b"cached")])
+        await apply(volumes, [write(1, 0, b"cached")])
         await volumes.close()
         again = await VolumeSet.open(LAYOUTS, files)
         assert disk.image("/one").durable_bytes()[:6] == b"cached"
