@@ -13,6 +13,8 @@ from srshell.codec.checksum import Buffer
 IOV_MAX: Final = 1024
 ZERO_CHUNK_BYTES: Final = 1024 * 1024
 
+_GATHERED_BYTES: Final = 64 * 1024
+
 _ZEROS: Final = bytes(ZERO_CHUNK_BYTES)
 
 
@@ -61,14 +63,15 @@ def joined_writes(writes: Iterable[Write]) -> list[Write]:
 
 
 def gathered_writes(pieces: Iterable[tuple[int, Buffer]]) -> Iterator[Write]:
-    """Gather buffers, each with its offset (bytes), into writes of one system call each.
+    """Gather buffers, each with its offset (bytes), into writes; those that touch go together.
 
-    Those that touch the one before go with it.
+    Not without end: for a long write the kernel takes large folios, which are slow to come by and
+    make later small writes dear.
     """
     start = end = -1
     run: list[Buffer] = []
     for offset, buffer in pieces:
-        if offset != end or len(run) == IOV_MAX:
+        if offset != end or end - start >= _GATHERED_BYTES:
             if run:
                 yield Write(start, tuple(run))
             start, run = offset, []
