@@ -9,7 +9,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from srshell.codec.log_frame import RecordKind
 from srshell.engine.committer import Committer
@@ -19,6 +19,8 @@ from srshell.model.errors import SrError
 from srshell.replication.source import Phase
 from srshell.storage import StorageError
 
+#: Said of a write that was not made and will not be.
+_REFUSALS = frozenset({"SR9220", "SR9224"})
 #: A write that comes in one of these is taken, be it that it waits.
 _WRITABLE = frozenset(Phase) - {Phase.READ_ONLY, Phase.REFUSING}
 
@@ -46,26 +48,21 @@ class VolumeAccess:
         index = self.place(volume, offset, len(data))
         piece_bytes = self._core.world.limits.write_bytes
         if len(data) <= piece_bytes:
-            return self._submit(RecordKind.WRITE, index, offset, bytes(data))
+            return self._submit(RecordKind.WRITE, index, offset, len(data), bytes(data))
         whole = memoryview(bytes(data))  # one copy at most; of bytes none
-        parts = [
-            self._submit(RecordKind.WRITE, index, offset + start, whole[start:][:piece_bytes])
-            for start in range(0, len(data), piece_bytes)
-        ]
-        return _last_of(parts, volume)
+        pieces = [whole[start:][:piece_bytes] for start in range(0, len(data), piece_bytes)]
+        return self._submit_each(RecordKind.WRITE, volume, offset, pieces)
 
     def clear(self, kind: RecordKind, volume: str, offset: int, length: int) -> Awaitable[int]:
         """Make a range read as zeros (kinds ZERO and TRIM); else as `begin_write`."""
         index = self.place(volume, offset, length)
-        self._check_writable()
-        submit, piece_bytes = self._committer().submit, self._core.world.limits.clear_bytes
+        piece_bytes = self._core.world.limits.clear_bytes
         if length <= piece_bytes:
-            return submit(kind, index, offset, length, b"")
-        parts = [
-            submit(kind, index, offset + start, min(piece_bytes, length - start), b"")
-            for start in range(0, length, piece_bytes)
-        ]
-        return _last_of(parts, volume)
+            return self._submit(kind, index, offset, length, b"")
+        starts = range(0, length, piece_bytes)
+        return self._submit_each(
+            kind, volume, offset, [min(piece_bytes, length - start) for start in starts]
+        )
 
     async def read(self, volume: str, offset: int, length: int) -> bytes:
         """Return the newest acknowledged bytes; never a record that may still be rolled back."""
@@ -116,10 +113,31 @@ class VolumeAccess:
         return index
 
     def _submit(
-        self, kind: RecordKind, index: int, offset: int, payload: bytes | memoryview
+        self, kind: RecordKind, index: int, offset: int, length: int, payload: bytes | memoryview
     ) -> asyncio.Future[int]:
         self._check_writable()
-        return self._committer().submit(kind, index, offset, len(payload), payload)
+        return self._committer().submit(kind, index, offset, length, payload)
+
+    def _submit_each(
+        self, kind: RecordKind, volume: str, offset: int, pieces: Sequence[memoryview | int]
+    ) -> Awaitable[int]:
+        """Hand in a write in pieces that follow each other: payloads, or lengths to be cleared."""
+        index = self._core.volumes.index[volume]
+        parts: list[asyncio.Future[int]] = []
+        for piece in pieces:
+            length, payload = (piece, b"") if isinstance(piece, int) else (len(piece), piece)
+            try:
+                parts.append(self._submit(kind, index, offset, length, payload))
+            except SrError as error:
+                if not parts:
+                    raise
+                # One before was committed in its call and failed this side: what becomes of it is
+                # not known, whatever is known of this one.
+                parts.append(asyncio.get_running_loop().create_future())
+                parts[-1].set_exception(error)
+                break
+            offset += length
+        return _last_of(parts, volume)
 
     def _check_writable(self) -> None:
         core = self._core
@@ -156,7 +174,7 @@ async def _last_of(parts: list[asyncio.Future[int]], volume: str) -> int:
     errors = [result for result in results if isinstance(result, BaseException)]
     if not errors:
         return max(result for result in results if isinstance(result, int))
-    refusals = [error for error in errors if isinstance(error, SrError) and error.code == "SR9224"]
+    refusals = [error for error in errors if isinstance(error, SrError) and error.code in _REFUSALS]
     if len(refusals) == len(results):
         raise refusals[0]
     for error in errors:

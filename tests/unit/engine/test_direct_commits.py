@@ -262,6 +262,31 @@ def test_a_log_that_fails_fails_the_primary_and_the_write(operation: str) -> Non
     on_direct_sides(test)
 
 
+@pytest.mark.parametrize("kind", ["write", "zero"])
+def test_a_long_write_whose_first_record_failed_the_log_is_of_unknown_outcome(kind: str) -> None:
+    """The peer may have got that record: nobody may say that nothing happened, or wait for ever."""
+
+    async def test(pair: Sides) -> None:
+        await pair.sync()
+        await pair.a.write(0, b"comes alone, as the next one does")
+        await pair.pass_time(0.2)
+        pair.a.disk.fail_at(1, FaultKind.EIO, operation="write", path=log_path("A"))
+        replica, length = pair.a.replica, 2 * LIMITS.write_bytes
+        data = bytes(length)
+        work = (
+            replica.write(VOLUME, 0, data) if kind == "write" else replica.zero(VOLUME, 0, length)
+        )
+        with pytest.raises(SrError) as caught:
+            await asyncio.wait_for(pair.a.do(work), 60)
+        assert caught.value.code == "SR9225"
+
+    async def direct(pair: Sides) -> None:
+        pair.a.direct = pair.b.direct = True
+        await test(pair)
+
+    on_sides(direct, limits=attrs.evolve(LIMITS, clear_bytes=LIMITS.write_bytes))
+
+
 def test_a_log_that_fails_fails_the_secondary_alone() -> None:
     async def test(pair: Sides) -> None:
         await pair.sync()
