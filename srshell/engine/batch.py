@@ -11,6 +11,7 @@ Always true:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -52,8 +53,10 @@ class Batch:
         self.parts: dict[int, PartialBlock] = {}
         #: Whole blocks (first, end) that read as zeros, but for those in ``whole`` and ``parts``.
         self.zeros: list[tuple[int, int]] = []
-        #: All of ``whole`` and ``parts``, ascending, when that was asked for by `arrange`.
-        self.places: list[int] = []
+        #: What was put into ``whole`` as it came, by offset, and whether it differs in length from
+        #: what was there before.
+        self._pieces: dict[int, Buffer] = {}
+        self._is_mixed = False
 
     def add(self, record: Record) -> None:
         """Add the record with the next LSN."""
@@ -67,10 +70,6 @@ class Batch:
         else:
             self._write(record.offset, memoryview(record.payload))
 
-    def arrange(self) -> None:
-        """Find the order of places, once all records were added."""
-        self.places = sorted((*self.whole, *self.parts) if self.parts else self.whole)
-
     def holes(self) -> list[tuple[int, int]]:
         """Return what is to read as zeros before anything is written: offsets and lengths."""
         runs: list[tuple[int, int]] = []
@@ -83,11 +82,19 @@ class Batch:
         return [(start, min(end, self._size_bytes) - start) for start, end in ranges]
 
     def writes(self) -> Iterator[Write]:
-        """Give what is written; `arrange` was called."""
-        return gathered_writes(self._pieces())
+        """Give what is written."""
+        if self._is_plain():
+            return gathered_writes(sorted(self._pieces.items(), key=itemgetter(0)))
+        return gathered_writes(self._block_by_block())
 
-    def _pieces(self) -> Iterator[tuple[int, Buffer]]:
-        for block in self.places:
+    def _is_plain(self) -> bool:
+        """Tell whether pieces never overlap, unless one takes another's place, nor were cleared."""
+        if self.parts or self._is_mixed:
+            return False
+        return len(self.whole) == sum(-(-len(one) // BLOCK_BYTES) for one in self._pieces.values())
+
+    def _block_by_block(self) -> Iterator[tuple[int, Buffer]]:
+        for block in sorted((*self.whole, *self.parts)):
             place, content = block * BLOCK_BYTES, self.whole.get(block)
             if content is not None:
                 yield place, content
@@ -107,6 +114,7 @@ class Batch:
             blocks = range(first, first + end // BLOCK_BYTES)
             pieces = [payload[at : at + BLOCK_BYTES] for at in range(0, end, BLOCK_BYTES)]
             self.whole.update(zip(blocks, pieces, strict=True))
+            self._keep(offset, payload)
             if self.parts:
                 for block in blocks:
                     self.parts.pop(block, None)
@@ -123,8 +131,15 @@ class Batch:
 
     def _set(self, block: int, content: Buffer) -> None:
         self.whole[block] = content
+        self._keep(block * BLOCK_BYTES, content)
         if self.parts:
             self.parts.pop(block, None)
+
+    def _keep(self, offset: int, piece: Buffer) -> None:
+        before = self._pieces.get(offset)
+        if before is not None and len(before) != len(piece):
+            self._is_mixed = True
+        self._pieces[offset] = piece
 
     def _part(self, block: int, start: int, part: Buffer) -> None:
         found = self.parts.get(block)

@@ -31,8 +31,8 @@ from srshell.engine.volume_set import Range
 from srshell.model.replica import ReplicaData
 
 _Item = TypeVar("_Item")
-#: Records or blocks that are looked at in one turn of the loop.
-_PORTION = 2048
+#: Records or blocks that are looked at in one turn of the loop; batches beside writers have fewer.
+_PORTION = 4096
 
 
 async def apply(core: Core, records: Sequence[Record]) -> None:
@@ -44,8 +44,6 @@ async def apply(core: Core, records: Sequence[Record]) -> None:
             if batch is None:
                 batch = batches[record.volume] = Batch(_size_bytes(core, record.volume))
             batch.add(record)
-    for batch in batches.values():
-        batch.arrange()
     sums = {
         volume: await _sums_of_parts(core, volume, batch)
         for volume, batch in batches.items()
@@ -57,9 +55,9 @@ async def apply(core: Core, records: Sequence[Record]) -> None:
         for first, end in batches[volume].zeros:
             await core.checksums.load(volume, range(first, end))
             core.checksums.put_zeros(volume, first, end)
-        async for blocks in portions(batches[volume].places):
-            await core.checksums.load(volume, blocks)
-            core.checksums.put_all(volume, {block: found[block] for block in blocks})
+        async for some in _portions_of(found):
+            await core.checksums.load(volume, some)
+            core.checksums.put_all(volume, some)
 
 
 async def portions(items: Sequence[_Item]) -> AsyncIterator[Sequence[_Item]]:
@@ -70,10 +68,17 @@ async def portions(items: Sequence[_Item]) -> AsyncIterator[Sequence[_Item]]:
         yield items[start : start + _PORTION]
 
 
+async def _portions_of(found: dict[int, _Item]) -> AsyncIterator[dict[int, _Item]]:
+    if len(found) <= _PORTION:
+        yield found  # as nearly always
+        return
+    async for some in portions(list(found.items())):
+        yield dict(some)
+
+
 async def _add_sums_of_whole(batch: Batch, sums: dict[int, int]) -> None:
-    async for blocks in portions(list(batch.whole)):
-        checksums = block_checksums([batch.whole[block] for block in blocks])
-        sums.update(zip(blocks, checksums, strict=True))
+    async for some in _portions_of(batch.whole):
+        sums.update(zip(some, block_checksums(some.values()), strict=True))
 
 
 async def _sums_of_parts(core: Core, volume: int, batch: Batch) -> dict[int, int]:

@@ -26,7 +26,6 @@ def batch_of(*records: Record, size_bytes: int = SIZE_BYTES) -> Batch:
     batch = Batch(size_bytes)
     for one in records:
         batch.add(one)
-    batch.arrange()
     return batch
 
 
@@ -74,6 +73,13 @@ def test_a_block_that_was_written_often_is_written_once() -> None:
     batch = batch_of(*(write(2, byte) for byte in range(1, 100)))
     (made,) = batch.writes()
     assert (made.offset, made.length, made.buffers[0]) == (2 * BLOCK, BLOCK, bytes([99]) * BLOCK)
+
+
+def test_a_piece_that_lost_blocks_is_not_made_up_for_by_one_that_overlaps() -> None:
+    """As many blocks as there should be, but not those."""
+    records = [write(0, 1, 2), write(0, 2), write(3, 3, 2), write(4, 4)]
+    before = bytes(SIZE_BYTES)
+    assert carried_out(batch_of(*records), before) == one_after_the_other(records, before)
 
 
 def test_blocks_go_in_the_order_of_places_and_those_that_touch_are_one_write() -> None:

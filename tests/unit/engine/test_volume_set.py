@@ -30,8 +30,6 @@ async def apply(volumes: VolumeSet, records: list[Record]) -> None:
     batches: dict[int, Batch] = {}
     for record in records:
         batches.setdefault(record.volume, Batch(SIZE_BYTES)).add(record)
-    for batch in batches.values():
-        batch.arrange()
     await volumes.apply(batches)
 
 
