@@ -195,7 +195,8 @@ def _frame(core: Core, found: Inspection, held: HeldFrame, data: bytes) -> None:
 async def read_past_cache(file: BlockFile, offset: int, length: int) -> bytes:
     """Return bytes as the device holds them, as far as the file system lets us.
 
-    What the device does not return comes as zeros, which no slot, page or frame is.
+    What the device does not return comes as zeros, which no slot, page or frame is.  Raises
+    StorageError on all else, such as a sync that fails on the way.
     """
     try:
         data = await file.read_direct(offset, length)
@@ -205,6 +206,6 @@ async def read_past_cache(file: BlockFile, offset: int, length: int) -> bytes:
         await file.drop_cache(offset, length)
         return await file.read_at(offset, length)
     except StorageError as error:
-        if error.errno_name != "EIO":
+        if not error.is_unreadable:
             raise
         return bytes(length)

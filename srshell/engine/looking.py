@@ -92,7 +92,7 @@ async def _read(core: Core, volume: int, offset: int, length: int) -> tuple[byte
     try:
         data, past_cache = await core.volumes.read_past_cache(volume, offset, length)
     except StorageError as error:
-        if error.errno_name != "EIO":
+        if not error.is_unreadable:
             raise
     else:
         return data, [], past_cache
@@ -104,7 +104,7 @@ async def _read(core: Core, volume: int, offset: int, length: int) -> tuple[byte
         try:
             piece, past = await core.volumes.read_past_cache(volume, start, size_bytes)
         except StorageError as error:
-            if error.errno_name != "EIO":
+            if not error.is_unreadable:
                 raise
             piece, past = bytes(size_bytes), True
             bad.append(start // BLOCK_BYTES)

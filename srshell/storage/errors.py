@@ -33,6 +33,11 @@ class StorageError(Exception):
         self.offset = offset
         self.text = text
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the device did not return what it was asked for: a bad sector, perhaps."""
+        return self.operation == "read" and self.errno_name == "EIO"
+
     def __reduce__(self) -> tuple[type[StorageError], tuple[str, str, str, int | None, str]]:
         """Keep every argument when the error crosses a process pool."""
         return type(self), (self.operation, self.path, self.errno_name, self.offset, self.text)

@@ -23,6 +23,7 @@ from srshell.storage import BlockFile, Disk
 from srshell.transport.link import LinkClosed
 from tests.unit.engine.sides import (
     BLOCK,
+    LIMITS,
     VOLUME,
     VOLUME_BYTES,
     Side,
@@ -87,6 +88,22 @@ def test_a_log_volume_that_cannot_be_read_in_places_is_damaged_there() -> None:
         assert pair.b.report.failure
 
     on_sides(test)
+
+
+@pytest.mark.parametrize("path", [log_path("B"), volume_path("B")])
+def test_a_sync_that_fails_while_a_side_is_looked_at_fails_the_side(path: str) -> None:
+    """What it was to make durable is not known to be: that is no bad sector."""
+
+    async def test(pair: Sides) -> None:
+        await written(pair)
+        await pair.a.write(0, b"to be synced by whoever looks past the cache")
+        await pair.b.settle()
+        pair.b.disk.fail_at(1, FaultKind.EIO, operation="sync", path=path)
+        with pytest.raises(SrError, match="SR7703"):
+            await verify(pair)
+        assert pair.b.report.failure
+
+    on_sides(test, limits=attrs.evolve(LIMITS, checkpoint_seconds=600.0))
 
 
 def test_a_slot_that_was_never_written_is_not_damaged() -> None:
