@@ -53,9 +53,10 @@ class Batch:
         self.parts: dict[int, PartialBlock] = {}
         #: Whole blocks (first, end) that read as zeros, but for those in ``whole`` and ``parts``.
         self.zeros: list[tuple[int, int]] = []
-        #: What was put into ``whole`` as it came, by offset, and whether it differs in length from
-        #: what was there before.
-        self._pieces: dict[int, Buffer] = {}
+        #: Blocks that came alone, and payloads of several, by offset; whether one of these came in
+        #: the place of another that was longer or shorter.
+        self._single: list[int] = []
+        self._long: dict[int, memoryview] = {}
         self._is_mixed = False
 
     def add(self, record: Record) -> None:
@@ -83,18 +84,19 @@ class Batch:
 
     def writes(self) -> Iterator[Write]:
         """Give what is written."""
-        if self._is_plain():
-            return gathered_writes(sorted(self._pieces.items(), key=itemgetter(0)))
+        if self._long and not self.parts and not self._overlaps():
+            single = ((block * BLOCK_BYTES, self.whole[block]) for block in self._single)
+            pieces = [*self._long.items(), *single]
+            return gathered_writes(sorted(pieces, key=itemgetter(0)))
         return gathered_writes(self._block_by_block())
 
-    def _is_plain(self) -> bool:
-        """Tell whether pieces never overlap, unless one takes another's place, nor were cleared."""
-        if self.parts or self._is_mixed:
-            return False
-        return len(self.whole) == sum(-(-len(one) // BLOCK_BYTES) for one in self._pieces.values())
+    def _overlaps(self) -> bool:
+        """Tell whether a block may have been written twice or cleared, but for whole payloads."""
+        long = sum(len(payload) // BLOCK_BYTES for payload in self._long.values())
+        return self._is_mixed or len(self._single) + long != len(self.whole)
 
     def _block_by_block(self) -> Iterator[tuple[int, Buffer]]:
-        for block in sorted((*self.whole, *self.parts)):
+        for block in sorted((*self.whole, *self.parts) if self.parts else self.whole):
             place, content = block * BLOCK_BYTES, self.whole.get(block)
             if content is not None:
                 yield place, content
@@ -114,7 +116,9 @@ class Batch:
             blocks = range(first, first + end // BLOCK_BYTES)
             pieces = [payload[at : at + BLOCK_BYTES] for at in range(0, end, BLOCK_BYTES)]
             self.whole.update(zip(blocks, pieces, strict=True))
-            self._keep(offset, payload)
+            before = self._long.get(offset)
+            self._is_mixed |= before is not None and len(before) != end
+            self._long[offset] = payload
             if self.parts:
                 for block in blocks:
                     self.parts.pop(block, None)
@@ -131,15 +135,9 @@ class Batch:
 
     def _set(self, block: int, content: Buffer) -> None:
         self.whole[block] = content
-        self._keep(block * BLOCK_BYTES, content)
+        self._single.append(block)
         if self.parts:
             self.parts.pop(block, None)
-
-    def _keep(self, offset: int, piece: Buffer) -> None:
-        before = self._pieces.get(offset)
-        if before is not None and len(before) != len(piece):
-            self._is_mixed = True
-        self._pieces[offset] = piece
 
     def _part(self, block: int, start: int, part: Buffer) -> None:
         found = self.parts.get(block)
@@ -154,7 +152,8 @@ class Batch:
         first = -(-offset // BLOCK_BYTES)
         last = -(-end // BLOCK_BYTES) if end == self._size_bytes else end // BLOCK_BYTES
         last = max(first, last)
-        self._write(offset, _ZERO_BLOCK[: min(end, first * BLOCK_BYTES) - offset])
+        if offset < first * BLOCK_BYTES:
+            self._write(offset, _ZERO_BLOCK[: min(end, first * BLOCK_BYTES) - offset])
         if first < last:
             _drop(self.whole, first, last)
             _drop(self.parts, first, last)

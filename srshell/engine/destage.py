@@ -13,7 +13,7 @@ Always true:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from srshell.codec.checksum import Buffer
@@ -55,7 +55,7 @@ async def apply(core: Core, records: Sequence[Record]) -> None:
         for first, end in batches[volume].zeros:
             await core.checksums.load(volume, range(first, end))
             core.checksums.put_zeros(volume, first, end)
-        async for some in _portions_of(found):
+        async for some in _portions_of(found, sorted):
             await core.checksums.load(volume, some)
             core.checksums.put_all(volume, some)
 
@@ -68,16 +68,18 @@ async def portions(items: Sequence[_Item]) -> AsyncIterator[Sequence[_Item]]:
         yield items[start : start + _PORTION]
 
 
-async def _portions_of(found: dict[int, _Item]) -> AsyncIterator[dict[int, _Item]]:
+async def _portions_of(
+    found: dict[int, _Item], order: Callable[[Iterable[int]], list[int]]
+) -> AsyncIterator[dict[int, _Item]]:
     if len(found) <= _PORTION:
         yield found  # as nearly always
         return
-    async for some in portions(list(found.items())):
-        yield dict(some)
+    async for blocks in portions(order(found)):
+        yield {block: found[block] for block in blocks}
 
 
 async def _add_sums_of_whole(batch: Batch, sums: dict[int, int]) -> None:
-    async for some in _portions_of(batch.whole):
+    async for some in _portions_of(batch.whole, list):  # as their bytes lie in memory
         sums.update(zip(some, block_checksums(some.values()), strict=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,9 +76,19 @@ def test_a_block_that_was_written_often_is_written_once() -> None:
     assert (made.offset, made.length, made.buffers[0]) == (2 * BLOCK, BLOCK, bytes([99]) * BLOCK)
 
 
-def test_a_piece_that_lost_blocks_is_not_made_up_for_by_one_that_overlaps() -> None:
-    """As many blocks as there should be, but not those."""
-    records = [write(0, 1, 2), write(0, 2), write(3, 3, 2), write(4, 4)]
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([write(1, 1), write(0, 2, 2)], id="one block, then more"),
+        pytest.param([write(0, 1, 2), write(1, 2)], id="some blocks, then one of them"),
+        pytest.param([write(0, 1, 2), write(1, 2, 2), write(0, 3, 2)], id="side by side"),
+        pytest.param(
+            [write(0, 1, 3), write(0, 2, 2), write(3, 3, 2), write(4, 4)],
+            id="one too few, one too many",
+        ),
+    ],
+)
+def test_payloads_that_overlap_end_as_the_last_of_them_says(records: list[Record]) -> None:
     before = bytes(SIZE_BYTES)
     assert carried_out(batch_of(*records), before) == one_after_the_other(records, before)
 
@@ -88,6 +99,14 @@ def test_blocks_go_in_the_order_of_places_and_those_that_touch_are_one_write() -
         (0, 2 * BLOCK),
         (3 * BLOCK, 2 * BLOCK),
     ]
+
+
+def test_a_payload_of_many_blocks_is_one_buffer() -> None:
+    """Also where it takes the place of one as long, or comes after a trim."""
+    trim = record(RecordKind.TRIM, 0, 6 * BLOCK, 1)
+    batch = batch_of(trim, write(2, 2, 4), write(2, 3, 4), write(1, 4))
+    assert [len(buffer) for made in batch.writes() for buffer in made.buffers] == [BLOCK, 4 * BLOCK]
+    assert carried_out(batch, b"x" * SIZE_BYTES)[2 * BLOCK] == 3
 
 
 def test_parts_that_follow_each_other_are_one_write() -> None:
