@@ -29,11 +29,9 @@ from srshell.model.replica import Superblock
 from srshell.storage import StorageError
 
 _BATCH_BYTES = 8 << 20
-_BATCH_RECORDS = 2048
 # What was in the log when it was opened goes together: nobody waits for its space, and the more
 # there is, the more blocks are written again, or touch.
-_REPLAY_BYTES = 256 << 20
-_REPLAY_RECORDS = 65_536
+_REPLAY_FACTOR = 32
 # Each looks at the blocks that the batch has so far.
 _BATCH_CLEARS = 256
 _JOBS_AT_ONCE = 16
@@ -174,10 +172,10 @@ class Applier:
         records = self._core.overlay.records
         if not records or records[0].lsn > limit_lsn:
             return []
-        most, most_bytes = _BATCH_RECORDS, _BATCH_BYTES
+        most, most_bytes = self._core.world.limits.batch_records, _BATCH_BYTES
         if records[0].lsn + most <= self._opened_lsn:
             limit_lsn = min(limit_lsn, self._opened_lsn)
-            most, most_bytes = _REPLAY_RECORDS, _REPLAY_BYTES
+            most, most_bytes = most * _REPLAY_FACTOR, most_bytes * _REPLAY_FACTOR
         # LSNs are dense, so it is known how many there may be.
         count = min(limit_lsn - records[0].lsn + 1, most)
         batch: list[Record] = []

@@ -30,6 +30,7 @@ class Limits:
     commit_notice_seconds: float = 0.01
     linger_seconds: float = 0.2  # for so long committed records wait to be applied with others
     linger_bytes: int = 8 << 20  # so many of them wait no more
+    batch_records: int = 2048  # so many are applied at a time; those of a replay 32 times as many
     checkpoint_seconds: float = 1.0
     look_seconds: float = 60.0  # so often an idle side looks whether nobody else harmed its files
     seal_seconds: float = 60.0

@@ -285,9 +285,8 @@ def test_a_log_never_overruns_while_its_records_wait_for_the_peer() -> None:
     on_sides(test)
 
 
-def test_records_that_have_waited_do_not_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_that_have_waited_do_not_wait_again() -> None:
     """However many batches they are."""
-    monkeypatch.setattr(applier, "_BATCH_RECORDS", 4)
 
     async def test(pair: Sides) -> None:
         await pair.sync()
@@ -297,7 +296,7 @@ def test_records_that_have_waited_do_not_wait_again(monkeypatch: pytest.MonkeyPa
         await pair.pass_time(8.0)
         assert pair.a.core.applied_lsn == 20
 
-    on_sides(test, limits=attrs.evolve(LIMITS, linger_seconds=5.0))
+    on_sides(test, limits=attrs.evolve(LIMITS, linger_seconds=5.0, batch_records=4))
 
 
 def test_nobody_waits_for_records_that_wait_for_company() -> None:
@@ -318,11 +317,9 @@ def test_nobody_waits_for_records_that_wait_for_company() -> None:
     on_sides(test, limits=attrs.evolve(LIMITS, linger_seconds=600.0))
 
 
-def test_what_the_log_held_when_it_was_opened_is_applied_as_one_batch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_the_log_held_when_it_was_opened_is_applied_as_one_batch() -> None:
     """However often a block was written, it is written once, and neighbours go together."""
-    monkeypatch.setattr(applier, "_BATCH_RECORDS", 4)
+    patient = attrs.evolve(LIMITS, linger_seconds=600.0, checkpoint_seconds=600.0, batch_records=4)
 
     async def test(pair: Sides) -> None:
         await pair.a.format()
@@ -346,7 +343,7 @@ def test_what_the_log_held_when_it_was_opened_is_applied_as_one_batch(
             place = slice(block * BLOCK, (block + 1) * BLOCK)
             assert pair.a.volume[place] == bytes([number]) * BLOCK
 
-    on_sides(test, limits=attrs.evolve(LIMITS, linger_seconds=600.0, checkpoint_seconds=600.0))
+    on_sides(test, limits=patient)
 
 
 def test_a_batch_ends_after_so_many_trims(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,6 +125,41 @@ def test_no_known_checksum_is_wrong_after_a_crash(seed: int) -> None:
             assert found in (UNKNOWN, holds), block
 
     on_sides(test, seed=seed)
+
+
+@pytest.mark.parametrize("batch_records", [1, 2, 2048])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_replay_in_batches_of_any_size_ends_in_what_was_acknowledged(
+    seed: int, batch_records: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it is broken off and begun again, and in turns of the loop of any length."""
+    monkeypatch.setattr(destage, "_PORTION", seed % 4 + 1)
+    chance = random.Random(seed)
+    limits = attrs.evolve(LIMITS, checkpoint_seconds=600.0, batch_records=batch_records)
+
+    async def test(pair: Sides) -> None:
+        side = await one_side(pair)
+        expected = bytearray(side.volume[:SIZE_BYTES])
+        for number in range(1, 25):
+            kind = chance.choice(("write", "write", "write", "zero", "trim"))
+            length = chance.choice((100, 512, BLOCK, 2 * BLOCK))
+            offset = chance.randrange(SIZE_BYTES - length)
+            if chance.random() < 0.6:
+                offset = offset // BLOCK * BLOCK
+            await change(side, kind, offset, length, number)
+            expected[offset : offset + length] = bytes([number * (kind == "write")]) * length
+        for _ in range(3):
+            side.kill()
+            if chance.random() < 0.5:
+                side.disk.power_cut()
+            await side.open()
+            await pair.pass_time(chance.random() * 0.01)
+        await side.settle()
+        assert side.volume[:SIZE_BYTES] == bytes(expected)
+        for block, (found, holds) in enumerate(zip(await known(side), right(side), strict=True)):
+            assert found in (UNKNOWN, holds), block
+
+    on_sides(test, seed=seed, limits=limits)
 
 
 def test_a_write_of_a_part_does_not_bless_the_rotten_rest() -> None:
