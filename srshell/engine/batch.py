@@ -5,7 +5,7 @@ Always true:
 (1) Holes first and writes after them end in the same bytes as the records one after the other.
 (2) A block that is written whole many times is written once; only parts of a block that nobody
     wrote whole may be written over each other, in the order of their LSNs.
-(3) Writes go in the order of places, and blocks that touch are one write.
+(3) Writes go in the order of places; blocks that touch go together, about 64 KiB at a time.
 """
 
 from __future__ import annotations

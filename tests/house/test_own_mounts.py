@@ -28,7 +28,7 @@ assert os.readlink("/proc/self/ns/mnt") != before
 """
 
 
-@needs.root()
+@needs.loop_devices()
 @needs.tools("mount")
 def test_a_run_broken_off_leaves_nothing_mounted(tmp_path: Path) -> None:
     mount = needs.find("mount")
@@ -43,6 +43,6 @@ def test_a_run_broken_off_leaves_nothing_mounted(tmp_path: Path) -> None:
     place.rmdir()
 
 
-@needs.root()
+@needs.loop_devices()
 def test_every_run_takes_mounts_of_its_own() -> None:
     subprocess.run([sys.executable, "-c", CONFIGURED], cwd=ROOT, check=True, timeout=60)
